@@ -1,0 +1,74 @@
+/**
+ * The one home of failures. Every failure that a person or another process may see has a row here;
+ * each protocol maps the codes to its own status exactly once (sftp: protocols/sftp/status.ts, the
+ * command line: cli/exit-codes.ts). Codes are stable: scripts and the ledger may rely on them.
+ */
+export const ERRORS = {
+  'not-found': 'No file, directory or record has this name here. Check the path; names are case-sensitive.',
+  'already-exists': 'The name is taken. Choose another name, or remove what is there first.',
+  'not-a-directory': 'A part of the path is a file. Check the path.',
+  'is-a-directory': 'The path is a directory. Name a file in it.',
+  'directory-not-empty': 'The directory still holds something. Remove its contents first.',
+  'permission-denied': 'The account has no grant for this. Ask the owner of the folder for the right that is named.',
+  'name-invalid': 'The name is not acceptable. Use UTF-8 without control characters, NUL, "/" or a lone "." or "..".',
+  'path-too-long': 'The path is longer than 4,096 bytes or a name in it longer than 255. Use shorter names.',
+  'quota-exceeded': "The tenant's quota is used up. Remove files or ask the operator for more.",
+  'store-full': 'The store has no space left. Nothing acknowledged is lost; the operator has to make room.',
+  'in-use': 'Another session is uploading to this name. Wait until it has ended, or end it.',
+  'handle-invalid': 'The handle is closed or never existed. Open the file again.',
+  'too-many-handles': 'The session has too many files open. Close some.',
+  'offset-invalid': 'The offset or length is outside what a file can have. Use offsets below 2^53.',
+  'request-invalid': 'The request is malformed. This is an error in the client software.',
+  unsupported: 'The server does not offer this operation.',
+  'content-damaged':
+    'Stored bytes fail their integrity check and are not served. The operator should run: waybill check',
+  'content-missing': 'Stored bytes are gone. The operator should run: waybill check',
+  'key-unavailable': 'The key of this content cannot be opened. The operator should check the root key.',
+  'release-refused': 'Policy does not allow these bytes to leave. Ask the operator.',
+  'session-ended': 'The session was ended. Sign in again.',
+  'not-your-session': 'The caller does not own this session. This is recorded.',
+  'call-unknown': 'No such broker call exists.',
+  'call-forbidden': 'This caller may not make this call.',
+  'broker-unavailable':
+    'The broker does not answer. Try again; if it lasts, the operator should look at the server log.',
+  'sign-in-refused': 'The sign-in was refused.',
+  'option-invalid': 'An option has a value that is not allowed. The message names what is.',
+  'data-folder-invalid': 'The data folder cannot be used. The message says why and what to do.',
+  'root-key-missing':
+    'The data folder has content, but its root key is gone. Put the root key back from its safe copy.',
+  'root-key-wrong': 'The root key is not the one this data folder was made with. Put the right one back.',
+  'already-running': 'Another server uses this data folder. Stop it first.',
+  'not-running': 'No server is running on this data folder. Start it with: waybill serve --data DIR',
+  'address-in-use': 'The address is taken by another program. Choose another with --sftp ADDRESS:PORT.',
+  internal: 'Something went wrong inside the server. The operator finds the cause in the log under this code.',
+} as const;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** A failure with a stable code. `message` says what happened; `next` what the reader can do. Neither ever holds a secret. */
+export class WaybillError extends Error {
+  readonly code: ErrorCode;
+  override readonly name = 'WaybillError';
+
+  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.code = code;
+  }
+
+  get next(): string {
+    return ERRORS[this.code];
+  }
+}
+
+export function isErrorCode(value: unknown): value is ErrorCode {
+  return typeof value === 'string' && Object.hasOwn(ERRORS, value);
+}
+
+/** Any thrown value as a WaybillError; what is not ours becomes `internal` with the cause kept for the log. */
+export function asWaybillError(thrown: unknown): WaybillError {
+  if (thrown instanceof WaybillError) return thrown;
+  if (thrown instanceof Error && 'code' in thrown && (thrown.code === 'ENOSPC' || thrown.code === 'EDQUOT')) {
+    return new WaybillError('store-full', 'no space left in the store', { cause: thrown });
+  }
+  return new WaybillError('internal', 'internal error', { cause: thrown });
+}

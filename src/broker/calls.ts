@@ -1,0 +1,405 @@
+/**
+ * The whole trust boundary on one screen: every call that a front process or an administrator can make of the broker.
+ * A call that is not in this table does not exist. Requests are checked against their schema before a handler sees
+ * them, because the caller may be a front that somebody has taken over; `who` says what a caller must own.
+ *
+ *   connection     the front that the broker gave this connection to, before sign-in
+ *   session        the same, after the broker itself found the sign-in complete
+ *   administrator  the local administration socket (0600, the operator's own machine)
+ *   front          any front, once, when it starts
+ *
+ * `records` names the kinds of durable record that are written before the answer.
+ */
+import { z } from 'zod';
+
+/** Bytes travel beside the JSON of a message, never inside it (see link.ts). */
+const bytes = (max: number) =>
+  z.instanceof(Buffer).refine((value) => value.length <= max, { message: `at most ${max} bytes` });
+const id = z.string().regex(/^[0-9a-f]{32}$/);
+const size = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** Seconds since 1970, as SFTP v3 has them. */
+const seconds = z.number().int().min(0).max(0xffffffff);
+/** An absolute, normalised path as the session sees it ("/" is the list of its folders). files/ checks it again. */
+const path = z.string().min(1).max(4096);
+const segmentNumber = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 30);
+const name = z.string().min(1).max(255);
+
+/** Consecutive segments that lie in one blob; `blob: null` are segments of zeros that are stored nowhere. */
+const run = z.object({
+  first: segmentNumber,
+  count: z
+    .number()
+    .int()
+    .min(1)
+    .max(2 ** 30),
+  blob: id.nullable(),
+});
+export type SegmentRun = z.infer<typeof run>;
+
+const attributes = z.object({
+  kind: z.enum(['file', 'directory']),
+  size,
+  mtime: seconds,
+  atime: seconds,
+  /** Permission bits as the grants of this session make them; there is no mode of a file's own. */
+  permissions: z.number().int(),
+  /** True for the session's own upload in progress. */
+  partial: z.boolean(),
+});
+export type Attributes = z.infer<typeof attributes>;
+
+const entry = attributes.extend({ name });
+export type DirectoryEntry = z.infer<typeof entry>;
+
+const hostKey = z.object({ algorithms: z.array(z.string()), blob: bytes(8192), certificate: bytes(16384).nullable() });
+export type HostKey = z.infer<typeof hostKey>;
+
+const session = z.object({
+  session: id,
+  login: z.string(),
+  tenant: z.string(),
+  account: z.string(),
+  /** Where the session starts; always a path of the session's own view. */
+  home: path,
+});
+export type Session = z.infer<typeof session>;
+
+const prompt = z.object({ text: z.string(), echo: z.boolean() });
+
+/** What the broker answers to any step of a sign-in. The same for unknown and known users. */
+const signInAnswer = z.discriminatedUnion('result', [
+  z.object({ result: z.literal('success'), session }),
+  /** RFC 4252 section 5.1: `methods` can continue; `partial` says whether this step itself succeeded. */
+  z.object({ result: z.literal('failure'), methods: z.array(z.string()), partial: z.boolean() }),
+  z.object({ result: z.literal('prompt'), instruction: z.string(), prompts: z.array(prompt) }),
+  /** Too many tries: the front disconnects. */
+  z.object({ result: z.literal('disconnect'), reason: z.string() }),
+]);
+export type SignInAnswer = z.infer<typeof signInAnswer>;
+
+const key = z.object({ segment: segmentNumber, key: bytes(32) });
+
+export type Caller = 'front' | 'connection' | 'session' | 'administrator';
+export type RecordKind =
+  'sign-in' | 'session-end' | 'release' | 'sent' | 'stored' | 'renamed' | 'removed' | 'listed' | 'administration';
+
+export interface CallRow {
+  readonly who: Caller;
+  readonly writes: boolean;
+  readonly records: readonly RecordKind[];
+  readonly request: z.ZodType;
+  readonly response: z.ZodType;
+}
+
+const user = z.string().max(256);
+const nothing = z.object({});
+const connectionOnly = { connection: id };
+const sessionOnly = { session: id };
+
+export const FRONT_CALLS = {
+  // ---- before sign-in --------------------------------------------------------------------------------------------
+  hello: {
+    who: 'front',
+    writes: false,
+    records: [],
+    request: nothing,
+    response: z.object({
+      hostKeys: z.array(hostKey),
+      blobs: z.string(),
+      incoming: z.string(),
+      limits: z.object({
+        loginGraceSeconds: z.number(),
+        rekeyBytes: size,
+        rekeySeconds: z.number(),
+        channelsPerConnection: z.number(),
+        handlesPerSession: z.number(),
+        idleSeconds: z.number(),
+      }),
+      banner: z.string().nullable(),
+      softwareVersion: z.string(),
+    }),
+  },
+  /** Signs an exchange hash. The first hash of a connection becomes its session identifier: later sign-ins must be over it. */
+  'hostkey.sign': {
+    who: 'connection',
+    writes: false,
+    records: [],
+    request: z.object({ ...connectionOnly, algorithm: z.string().max(64), hash: bytes(64) }),
+    response: z.object({ signature: bytes(4096) }),
+  },
+  /** Proves further host keys for hostkeys-prove-00@openssh.com; the broker builds what is signed, over the connection's own session identifier. */
+  'hostkey.prove': {
+    who: 'connection',
+    writes: false,
+    records: [],
+    request: z.object({ ...connectionOnly, blob: bytes(8192), algorithm: z.string().max(64) }),
+    response: z.object({ signature: bytes(4096) }),
+  },
+  /** The connection is gone. `offence` feeds the penalties per source. */
+  'connection.closed': {
+    who: 'connection',
+    writes: true,
+    records: ['session-end'],
+    request: z.object({
+      ...connectionOnly,
+      reason: z.string().max(200),
+      offence: z.enum(['none', 'grace', 'protocol']),
+    }),
+    response: nothing,
+  },
+  'signin.none': {
+    who: 'connection',
+    writes: false,
+    records: [],
+    request: z.object({ ...connectionOnly, user }),
+    response: signInAnswer,
+  },
+  'signin.password': {
+    who: 'connection',
+    writes: true,
+    records: ['sign-in'],
+    request: z.object({ ...connectionOnly, user, password: bytes(1024) }),
+    response: signInAnswer,
+  },
+  /** "Would this key do?" (RFC 4252 section 7). Never counts as a step. */
+  'signin.publickey-query': {
+    who: 'connection',
+    writes: false,
+    records: [],
+    request: z.object({ ...connectionOnly, user, algorithm: z.string().max(64), blob: bytes(16384) }),
+    response: z.object({ acceptable: z.boolean(), answer: signInAnswer }),
+  },
+  /** The broker itself builds the signed bytes from the session identifier that it signed; the front only passes what the client sent. */
+  'signin.publickey': {
+    who: 'connection',
+    writes: true,
+    records: ['sign-in'],
+    request: z.object({
+      ...connectionOnly,
+      user,
+      algorithm: z.string().max(64),
+      blob: bytes(16384),
+      signature: bytes(8192),
+    }),
+    response: signInAnswer,
+  },
+  'signin.interactive': {
+    who: 'connection',
+    writes: false,
+    records: [],
+    request: z.object({ ...connectionOnly, user }),
+    response: signInAnswer,
+  },
+  'signin.answers': {
+    who: 'connection',
+    writes: true,
+    records: ['sign-in'],
+    request: z.object({ ...connectionOnly, answers: z.array(bytes(1024)).max(16) }),
+    response: signInAnswer,
+  },
+
+  // ---- namespace -------------------------------------------------------------------------------------------------
+  'files.stat': {
+    who: 'session',
+    writes: false,
+    records: [],
+    request: z.object({ ...sessionOnly, path }),
+    response: attributes,
+  },
+  /** A page of a directory in name order, after `after`. */
+  'files.list': {
+    who: 'session',
+    writes: false,
+    records: ['listed'],
+    request: z.object({
+      ...sessionOnly,
+      path,
+      after: z.string().max(255).nullable(),
+      limit: z.number().int().min(1).max(1000),
+    }),
+    response: z.object({ entries: z.array(entry), more: z.boolean() }),
+  },
+  'files.mkdir': {
+    who: 'session',
+    writes: true,
+    records: ['stored'],
+    request: z.object({ ...sessionOnly, path }),
+    response: nothing,
+  },
+  'files.rmdir': {
+    who: 'session',
+    writes: true,
+    records: ['removed'],
+    request: z.object({ ...sessionOnly, path }),
+    response: nothing,
+  },
+  'files.remove': {
+    who: 'session',
+    writes: true,
+    records: ['removed'],
+    request: z.object({ ...sessionOnly, path }),
+    response: nothing,
+  },
+  'files.rename': {
+    who: 'session',
+    writes: true,
+    records: ['renamed'],
+    request: z.object({ ...sessionOnly, from: path, to: path, replace: z.boolean() }),
+    response: nothing,
+  },
+  'files.set-times': {
+    who: 'session',
+    writes: true,
+    records: [],
+    request: z.object({ ...sessionOnly, path, mtime: seconds, atime: seconds }),
+    response: nothing,
+  },
+  'files.quota': {
+    who: 'session',
+    writes: false,
+    records: [],
+    request: z.object({ ...sessionOnly, path }),
+    response: z.object({ limit: size.nullable(), used: size, storeTotal: size, storeFree: size }),
+  },
+
+  // ---- reading ---------------------------------------------------------------------------------------------------
+  /** Pins a version. `inline` is the ciphertext of a small file (one frame) that is stored beside its metadata. `reading` is forgotten by `file.close`. */
+  'file.open-read': {
+    who: 'session',
+    writes: false,
+    records: [],
+    request: z.object({ ...sessionOnly, path }),
+    response: z.object({
+      reading: id,
+      version: id,
+      attributes,
+      runs: z.array(run),
+      inline: z.object({ blob: id, bytes: bytes(70_000) }).nullable(),
+    }),
+  },
+  /** The one way to a segment key for reading: policy, then a durable record, then the keys. */
+  release: {
+    who: 'session',
+    writes: true,
+    records: ['release'],
+    request: z.object({ ...sessionOnly, reading: id, first: segmentNumber, count: z.number().int().min(1).max(64) }),
+    response: z.object({ keys: z.array(key) }),
+  },
+  /** `sent` = plaintext bytes that really went to the client, as the front counted them. */
+  'file.close': {
+    who: 'session',
+    writes: true,
+    records: ['sent'],
+    request: z.object({ ...sessionOnly, reading: id, sent: size }),
+    response: nothing,
+  },
+
+  // ---- writing ---------------------------------------------------------------------------------------------------
+  /**
+   * Starts an upload, or takes up the account's own one in progress at this path (unless `truncate`).
+   * `create`/`exclusive`/`truncate` as in SFTP v3 OPEN. Nothing is durable yet: a small upload lives only in its front.
+   * `runs` is what the upload starts from: segments of the version it modifies and of its own blob (`owned`).
+   */
+  'upload.open': {
+    who: 'session',
+    writes: true,
+    records: [],
+    request: z.object({ ...sessionOnly, path, create: z.boolean(), exclusive: z.boolean(), truncate: z.boolean() }),
+    response: z.object({
+      upload: id,
+      /** Where this upload's own segments go: incoming/<blob>. */
+      blob: id,
+      /** Goes into each frame's nonce; grows durably with each opening of the same blob, so that no nonce repeats. */
+      epoch: z.number().int().min(1).max(0xffffffff),
+      attributes,
+      runs: z.array(run),
+      inline: z.object({ blob: id, bytes: bytes(70_000) }).nullable(),
+      /** Key of segment 0 of `blob`, so that a small upload needs no further call. */
+      key: bytes(32),
+      /** For `release` of what `runs` and `inline` name: read-modify-write is a read. */
+      reading: id,
+    }),
+  },
+  /** Makes the upload durable as an upload in progress; called before its first byte reaches the blob store. */
+  'upload.persist': {
+    who: 'session',
+    writes: true,
+    records: [],
+    request: z.object({ ...sessionOnly, upload: id }),
+    response: nothing,
+  },
+  /** Keys of own segments, against the quota for a file of `size` bytes. A segment that already holds bytes is recorded as released. */
+  'upload.keys': {
+    who: 'session',
+    writes: true,
+    records: ['release'],
+    request: z.object({
+      ...sessionOnly,
+      upload: id,
+      first: segmentNumber,
+      count: z.number().int().min(1).max(64),
+      size,
+    }),
+    response: z.object({ keys: z.array(key) }),
+  },
+  /** Size now; `durable` tells that everything in `runs` has been fsynced, so that it can be resumed after a crash. `idle`: the writer is gone, another session may take it up. */
+  'upload.progress': {
+    who: 'session',
+    writes: true,
+    records: [],
+    request: z.object({
+      ...sessionOnly,
+      upload: id,
+      size,
+      runs: z.array(run).max(100_000),
+      durable: z.boolean(),
+      idle: z.boolean(),
+    }),
+    response: nothing,
+  },
+  /** CLOSE: the front has fsynced its blob; the broker moves it to blobs/, commits the version, records it, then answers. */
+  'upload.commit': {
+    who: 'session',
+    writes: true,
+    records: ['stored'],
+    request: z.object({
+      ...sessionOnly,
+      upload: id,
+      size,
+      runs: z.array(run).max(100_000),
+      inline: bytes(70_000).nullable(),
+      mtime: seconds.nullable(),
+      atime: seconds.nullable(),
+    }),
+    response: z.object({ version: id, attributes }),
+  },
+  'upload.discard': {
+    who: 'session',
+    writes: true,
+    records: [],
+    request: z.object({ ...sessionOnly, upload: id }),
+    response: nothing,
+  },
+} as const satisfies Record<string, CallRow>;
+
+export type FrontCalls = typeof FRONT_CALLS;
+export type FrontCallName = keyof FrontCalls;
+export type Request<N extends FrontCallName> = z.infer<FrontCalls[N]['request']>;
+export type Response<N extends FrontCallName> = z.infer<FrontCalls[N]['response']>;
+
+/** What the broker tells a front unasked. */
+export const FRONT_EVENTS = {
+  /** The session is over by the operator's or the broker's decision; the front closes its connection now. */
+  'session.ended': z.object({ connection: id, reason: z.string() }),
+  /** Stop taking requests, end what is open, then exit. */
+  shutdown: nothing,
+} as const;
+
+/** How the front's rooms see the broker: one function, typed by the table. Rejects with WaybillError. */
+export interface BrokerCaller {
+  call<N extends FrontCallName>(call: N, request: Request<N>): Promise<Response<N>>;
+}
