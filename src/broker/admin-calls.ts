@@ -1,0 +1,189 @@
+/**
+ * Every call that an administrator can make, over the local administration socket (run/admin.sock, 0600: whoever can
+ * open it is the operator on the operator's own machine). Same shape and same rule as FRONT_CALLS in calls.ts: a call
+ * that is not here does not exist, and a request is checked against its schema before a handler sees it. No answer
+ * ever holds a password, a private key or a sealed secret; the one exception is `account.totp-enrol`, whose answer is
+ * the new secret, shown once.
+ */
+import { z } from 'zod';
+import type { CallRow } from './calls.ts';
+
+const nothing = z.object({});
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** Names that operators type and that stand in paths: the same for tenants, folders and logins. */
+const label = z.string().min(1).max(64);
+const login = z.string().min(1).max(64);
+const id = z.string().regex(/^[0-9a-f]{32}$/);
+/** ISO 8601 in UTC: what people read and scripts sort. */
+const moment = z.string();
+
+export const RIGHT_NAMES = ['list', 'read', 'write', 'delete', 'rename', 'share'] as const;
+const right = z.enum(RIGHT_NAMES);
+export type RightName = z.infer<typeof right>;
+
+/** One step of a sign-in; a chain is a list of steps that must all succeed, in order. */
+export const SIGN_IN_STEPS = ['publickey', 'password', 'totp'] as const;
+const step = z.enum(SIGN_IN_STEPS);
+const chain = z.array(step).min(1).max(3);
+
+const tenant = z.object({
+  name: label,
+  displayName: z.string(),
+  /** Bytes; null = only the disk limits. */
+  quota: count.nullable(),
+  used: count,
+  folders: count,
+  accounts: count,
+});
+export type TenantRow = z.infer<typeof tenant>;
+
+const folder = z.object({ tenant: label, name: label, path: z.string(), files: count, bytes: count });
+export type FolderRow = z.infer<typeof folder>;
+
+const account = z.object({
+  login,
+  tenant: label,
+  displayName: z.string(),
+  state: z.enum(['active', 'suspended']),
+  administrator: z.boolean(),
+  password: z.boolean(),
+  totp: z.boolean(),
+  keys: count,
+  /** Any one of these chains signs in. */
+  require: z.array(chain),
+});
+export type AccountRow = z.infer<typeof account>;
+
+const grant = z.object({ login, tenant: label, folder: label, rights: z.array(right) });
+export type GrantRow = z.infer<typeof grant>;
+
+const key = z.object({
+  id,
+  login: login.nullable(),
+  tenant: label.nullable(),
+  kind: z.enum(['key', 'certificate-authority']),
+  algorithm: z.string(),
+  fingerprint: z.string(),
+  comment: z.string(),
+  options: z.array(z.string()),
+  added: moment,
+});
+export type KeyRow = z.infer<typeof key>;
+
+const session = z.object({
+  session: id,
+  login,
+  tenant: label,
+  protocol: z.string(),
+  address: z.string(),
+  /** What proved the sign-in: "publickey SHA256:... + totp". Never the credential. */
+  credential: z.string(),
+  started: moment,
+  client: z.string(),
+});
+export type SessionRow = z.infer<typeof session>;
+
+const hostKey = z.object({ algorithm: z.string(), fingerprint: z.string(), line: z.string() });
+export type HostKeyRow = z.infer<typeof hostKey>;
+
+const damage = z.object({ tenant: z.string(), path: z.string(), version: z.string(), problem: z.string() });
+export type DamageRow = z.infer<typeof damage>;
+
+function reads<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
+  return { who: 'administrator', writes: false, records: [], request, response } as const;
+}
+function changes<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
+  return { who: 'administrator', writes: true, records: ['administration'], request, response } as const;
+}
+
+export const ADMIN_CALLS = {
+  'server.status': reads(
+    nothing,
+    z.object({
+      version: z.string(),
+      pid: count,
+      started: moment,
+      sftp: z.array(z.object({ host: z.string(), port: count })),
+      fronts: count,
+      connections: count,
+      sessions: count,
+    }),
+  ),
+
+  'tenant.add': changes(z.object({ name: label, displayName: z.string().max(200), quota: count.nullable() }), tenant),
+  'tenant.list': reads(nothing, z.object({ tenants: z.array(tenant) })),
+  'tenant.set-quota': changes(z.object({ name: label, quota: count.nullable() }), tenant),
+  /** Refused while the tenant still has folders or accounts: nothing disappears by a slip of the hand. */
+  'tenant.remove': changes(z.object({ name: label }), nothing),
+
+  'folder.add': changes(z.object({ tenant: label, name: label }), folder),
+  'folder.list': reads(z.object({ tenant: label.nullable() }), z.object({ folders: z.array(folder) })),
+  /** Refused while it holds files, unless `contents`. */
+  'folder.remove': changes(z.object({ tenant: label, name: label, contents: z.boolean() }), nothing),
+
+  'account.add': changes(
+    z.object({ tenant: label, login, displayName: z.string().max(200), administrator: z.boolean() }),
+    account,
+  ),
+  'account.list': reads(z.object({ tenant: label.nullable() }), z.object({ accounts: z.array(account) })),
+  /** Ends the account's sessions before it answers. */
+  'account.suspend': changes(z.object({ login }), account),
+  'account.activate': changes(z.object({ login }), account),
+  /** Ends the account's sessions; its credentials and grants go with it. Its files stay the tenant's. */
+  'account.remove': changes(z.object({ login }), nothing),
+  /** null takes the password away. */
+  'account.password': changes(z.object({ login, password: z.string().min(1).max(1024).nullable() }), account),
+  /** A new secret replaces the old one at once; it is answered here and never again. */
+  'account.totp-enrol': changes(z.object({ login }), z.object({ secret: z.string(), uri: z.string() })),
+  'account.totp-remove': changes(z.object({ login }), account),
+  'account.require': changes(z.object({ login, chains: z.array(chain).min(1).max(8) }), account),
+
+  'grant.add': changes(
+    z.object({ login, tenant: label.nullable(), folder: label, rights: z.array(right).min(1) }),
+    grant,
+  ),
+  'grant.list': reads(
+    z.object({ login: login.nullable(), tenant: label.nullable() }),
+    z.object({ grants: z.array(grant) }),
+  ),
+  'grant.remove': changes(z.object({ login, tenant: label.nullable(), folder: label }), nothing),
+
+  /** `line` is one line of an authorized_keys file, options included. */
+  'key.add': changes(z.object({ login, line: z.string().max(32_768) }), key),
+  /** A certificate authority whose user certificates the accounts of this tenant may sign in with. */
+  'key.add-authority': changes(z.object({ tenant: label, line: z.string().max(32_768) }), key),
+  'key.list': reads(z.object({ login: login.nullable(), tenant: label.nullable() }), z.object({ keys: z.array(key) })),
+  'key.remove': changes(z.object({ key: z.string().max(128) }), nothing),
+  /** A revoked key or certificate never signs in again, whoever adds it; named by a key line or a fingerprint. */
+  'key.revoke': changes(z.object({ what: z.string().max(32_768) }), z.object({ fingerprint: z.string() })),
+  'key.revoked': reads(nothing, z.object({ revoked: z.array(z.object({ fingerprint: z.string(), revoked: moment })) })),
+  'key.host': reads(nothing, z.object({ keys: z.array(hostKey) })),
+
+  'session.list': reads(z.object({ login: login.nullable() }), z.object({ sessions: z.array(session) })),
+  /** Answers when the broker refuses every further call of the session; its front closes the connection. */
+  'session.end': changes(
+    z.object({ session: id.nullable(), login: login.nullable(), reason: z.string().max(200) }),
+    z.object({ ended: count }),
+  ),
+
+  /** A bounded part of the walk over the store; call again with `after` = `next` until that is null. */
+  'check.next': reads(
+    z.object({ after: z.string().max(200).nullable() }),
+    z.object({ versions: count, bytes: count, damaged: z.array(damage), next: z.string().nullable() }),
+  ),
+} as const satisfies Record<string, CallRow>;
+
+export type AdminCalls = typeof ADMIN_CALLS;
+export type AdminCallName = keyof AdminCalls;
+export type AdminRequest<N extends AdminCallName> = z.infer<AdminCalls[N]['request']>;
+export type AdminResponse<N extends AdminCallName> = z.infer<AdminCalls[N]['response']>;
+
+/** How the command line sees the running server: one function, typed by the table. Rejects with WaybillError. */
+export interface AdminCaller {
+  call<N extends AdminCallName>(call: N, request: AdminRequest<N>): Promise<AdminResponse<N>>;
+}
+
+/** One handler a row; the compiler refuses a table with a row missing. */
+export type AdminHandlers = {
+  readonly [N in AdminCallName]: (request: AdminRequest<N>) => Promise<AdminResponse<N>> | AdminResponse<N>;
+};
