@@ -1,0 +1,4 @@
+import { pythonClient } from './python-client.ts';
+import { interop } from './suite.ts';
+
+interop(pythonClient('asyncssh'));

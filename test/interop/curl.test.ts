@@ -1,0 +1,53 @@
+import { interop, type RealClient } from './suite.ts';
+import { run, type TestServer } from './server.ts';
+
+const url = (server: TestServer, path: string): string =>
+  `sftp://${server.host}:${server.port}${path.split('/').map(encodeURIComponent).join('/')}`;
+
+async function curl(server: TestServer, args: string[]): Promise<string> {
+  const publicKey = `${server.temporary}/curl.pub`;
+  await run('sh', ['-c', 'ssh-keygen -y -f "$1" > "$2"', 'sh', server.key, publicKey]);
+  return run('curl', [
+    '--silent',
+    '--show-error',
+    '--insecure',
+    '--user',
+    `${server.login}:`,
+    '--key',
+    server.key,
+    '--pubkey',
+    publicKey,
+    ...args,
+  ]);
+}
+
+const quoted = (path: string): string => `"${path}"`;
+
+interop({
+  name: 'curl (libssh2)',
+  program: 'curl',
+  put: async (server, local, remote) => void (await curl(server, ['--upload-file', local, url(server, remote)])),
+  get: async (server, remote, local) => void (await curl(server, ['--output', local, url(server, remote)])),
+  list: async (server, directory) =>
+    (await curl(server, ['--list-only', `${url(server, directory)}/`])).split('\n').filter((line) => line !== ''),
+  rename: async (server, from, to) =>
+    void (await curl(server, [
+      '--output',
+      '/dev/null',
+      '--quote',
+      `rename ${quoted(from)} ${quoted(to)}`,
+      `${url(server, server.folder)}/`,
+    ])),
+  remove: async (server, path) =>
+    void (await curl(server, [
+      '--output',
+      '/dev/null',
+      '--quote',
+      `rm ${quoted(path)}`,
+      `${url(server, server.folder)}/`,
+    ])),
+  resumePut: async (server, local, remote) =>
+    void (await curl(server, ['--continue-at', '-', '--upload-file', local, url(server, remote)])),
+  resumeGet: async (server, remote, local) =>
+    void (await curl(server, ['--continue-at', '-', '--output', local, url(server, remote)])),
+} satisfies RealClient);

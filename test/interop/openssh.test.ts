@@ -1,0 +1,47 @@
+import { interop, type RealClient } from './suite.ts';
+import { run, type TestServer } from './server.ts';
+
+export function sshArguments(server: TestServer): string[] {
+  return [
+    '-F',
+    '/dev/null',
+    '-i',
+    server.key,
+    '-o',
+    'IdentitiesOnly=yes',
+    '-o',
+    'StrictHostKeyChecking=no',
+    '-o',
+    'UserKnownHostsFile=/dev/null',
+    '-o',
+    'LogLevel=ERROR',
+  ];
+}
+
+function sftp(server: TestServer, commands: string[]): Promise<string> {
+  return run(
+    'sftp',
+    ['-q', ...sshArguments(server), '-P', String(server.port), '-b', '-', `${server.login}@${server.host}`],
+    { input: commands.join('\n') },
+  );
+}
+
+/** sftp's own quoting: double quotes around, backslash before what is special in them. */
+const quoted = (path: string): string => `"${path.replaceAll(/["\\]/g, '\\$&')}"`;
+
+export const openssh: RealClient = {
+  name: 'OpenSSH sftp',
+  program: 'sftp',
+  put: async (server, local, remote) => void (await sftp(server, [`put ${quoted(local)} ${quoted(remote)}`])),
+  get: async (server, remote, local) => void (await sftp(server, [`get ${quoted(remote)} ${quoted(local)}`])),
+  list: async (server, directory) => {
+    const lines = (await sftp(server, [`cd ${quoted(directory)}`, 'ls -1'])).split('\n');
+    return lines.filter((line) => line !== '' && !line.startsWith('sftp>'));
+  },
+  rename: async (server, from, to) => void (await sftp(server, [`rename ${quoted(from)} ${quoted(to)}`])),
+  remove: async (server, path) => void (await sftp(server, [`rm ${quoted(path)}`])),
+  resumePut: async (server, local, remote) => void (await sftp(server, [`reput ${quoted(local)} ${quoted(remote)}`])),
+  resumeGet: async (server, remote, local) => void (await sftp(server, [`reget ${quoted(remote)} ${quoted(local)}`])),
+};
+
+interop(openssh);

@@ -1,0 +1,110 @@
+/** Starts a real server by the README's command on a free port, with data in a temporary folder, for tests with real clients. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export const PROJECT = join(import.meta.dirname, '../..');
+const WAYBILL = join(PROJECT, 'src/cli/waybill.ts');
+
+export interface TestServer {
+  readonly host: string;
+  readonly port: number;
+  readonly fingerprints: string[];
+  readonly login: string;
+  readonly key: string;
+  readonly folder: string;
+  readonly tenant: string;
+  /** Temporary folder of the test; data/ in it is the server's. */
+  readonly temporary: string;
+  readonly data: string;
+  readonly child: ChildProcess;
+  /** What the server wrote on standard error so far. */
+  log(): string;
+  stop(signal?: NodeJS.Signals): Promise<void>;
+  /** Stops the server and removes the folder. */
+  remove(): Promise<void>;
+}
+
+interface Ready {
+  event: 'ready';
+  sftp: { host: string; port: number; fingerprints: string[] };
+  first: { tenant: string; login: string; key: string; folder: string };
+}
+
+export async function startServer(options: { args?: readonly string[]; temporary?: string } = {}): Promise<TestServer> {
+  const temporary = options.temporary ?? mkdtempSync(join(tmpdir(), 'waybill-test-'));
+  const data = join(temporary, 'data');
+  const child = spawn(
+    process.execPath,
+    [WAYBILL, 'serve', '--data', data, '--sftp', '127.0.0.1:0', '--json', ...(options.args ?? [])],
+    { stdio: ['ignore', 'pipe', 'pipe'] },
+  );
+  let log = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    log += text;
+  });
+  const ready = await new Promise<Ready>((resolve, reject) => {
+    child.once('exit', (code) => {
+      reject(new Error(`the server ended with ${String(code)} before it was ready:\n${log}`));
+    });
+    createInterface({ input: child.stdout }).once('line', (line) => {
+      resolve(JSON.parse(line) as Ready);
+    });
+  });
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  };
+  return {
+    ...ready.sftp,
+    ...ready.first,
+    temporary,
+    data,
+    child,
+    log: () => log,
+    stop,
+    remove: async () => {
+      await stop();
+      rmSync(temporary, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Runs a `waybill` command against the server of that data folder; rejects with its output when it fails. */
+export function waybill(server: { data: string }, args: readonly string[], input = ''): Promise<string> {
+  return run(process.execPath, [WAYBILL, ...args, '--data', server.data], { input });
+}
+
+/** Runs a program to its end and gives what it wrote on standard output. */
+export function run(
+  command: string,
+  args: readonly string[],
+  options: { input?: string; env?: Record<string, string>; cwd?: string } = {},
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+      cwd: options.cwd,
+    });
+    let [out, err] = ['', ''];
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      err += text;
+    });
+    child.on('error', reject);
+    child.stdin.on('error', () => undefined); // a program that does not read its input is judged by how it ends
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(out);
+      else reject(new Error(`${command} ${args.join(' ')} ended with ${String(code ?? signal)}:\n${out}${err}`));
+    });
+    child.stdin.end(options.input ?? '');
+  });
+}
