@@ -26,28 +26,21 @@ const quoted = (path: string): string => `"${path}"`;
 interop({
   name: 'curl (libssh2)',
   program: 'curl',
-  put: async (server, local, remote) => void (await curl(server, ['--upload-file', local, url(server, remote)])),
-  get: async (server, remote, local) => void (await curl(server, ['--output', local, url(server, remote)])),
+  put: (server, local, remote) => curl(server, ['--upload-file', local, url(server, remote)]),
+  get: (server, remote, local) => curl(server, ['--output', local, url(server, remote)]),
   list: async (server, directory) =>
     (await curl(server, ['--list-only', `${url(server, directory)}/`])).split('\n').filter((line) => line !== ''),
-  rename: async (server, from, to) =>
-    void (await curl(server, [
+  rename: (server, from, to) =>
+    curl(server, [
       '--output',
       '/dev/null',
       '--quote',
       `rename ${quoted(from)} ${quoted(to)}`,
       `${url(server, server.folder)}/`,
-    ])),
-  remove: async (server, path) =>
-    void (await curl(server, [
-      '--output',
-      '/dev/null',
-      '--quote',
-      `rm ${quoted(path)}`,
-      `${url(server, server.folder)}/`,
-    ])),
-  resumePut: async (server, local, remote) =>
-    void (await curl(server, ['--continue-at', '-', '--upload-file', local, url(server, remote)])),
-  resumeGet: async (server, remote, local) =>
-    void (await curl(server, ['--continue-at', '-', '--output', local, url(server, remote)])),
+    ]),
+  remove: (server, path) =>
+    curl(server, ['--output', '/dev/null', '--quote', `rm ${quoted(path)}`, `${url(server, server.folder)}/`]),
+  resumePut: (server, local, remote) =>
+    curl(server, ['--continue-at', '-', '--upload-file', local, url(server, remote)]),
+  resumeGet: (server, remote, local) => curl(server, ['--continue-at', '-', '--output', local, url(server, remote)]),
 } satisfies RealClient);

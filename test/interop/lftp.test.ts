@@ -25,14 +25,12 @@ const quoted = (path: string): string => `"${path}"`;
 interop({
   name: 'lftp',
   program: 'lftp',
-  put: async (server, local, remote) => void (await lftp(server, [`put ${quoted(local)} -o ${quoted(remote)}`])),
-  get: async (server, remote, local) => void (await lftp(server, [`get ${quoted(remote)} -o ${quoted(local)}`])),
+  put: (server, local, remote) => lftp(server, [`put ${quoted(local)} -o ${quoted(remote)}`]),
+  get: (server, remote, local) => lftp(server, [`get ${quoted(remote)} -o ${quoted(local)}`]),
   list: async (server, directory) =>
     (await lftp(server, [`cd ${quoted(directory)}`, 'cls -1 --quiet'])).split('\n').filter((line) => line !== ''),
-  rename: async (server, from, to) => void (await lftp(server, [`mv ${quoted(from)} ${quoted(to)}`])),
-  remove: async (server, path) => void (await lftp(server, [`rm ${quoted(path)}`])),
-  resumePut: async (server, local, remote) =>
-    void (await lftp(server, [`put -c ${quoted(local)} -o ${quoted(remote)}`])),
-  resumeGet: async (server, remote, local) =>
-    void (await lftp(server, [`get -c ${quoted(remote)} -o ${quoted(local)}`])),
+  rename: (server, from, to) => lftp(server, [`mv ${quoted(from)} ${quoted(to)}`]),
+  remove: (server, path) => lftp(server, [`rm ${quoted(path)}`]),
+  resumePut: (server, local, remote) => lftp(server, [`put -c ${quoted(local)} -o ${quoted(remote)}`]),
+  resumeGet: (server, remote, local) => lftp(server, [`get -c ${quoted(remote)} -o ${quoted(local)}`]),
 } satisfies RealClient);

@@ -32,16 +32,16 @@ const quoted = (path: string): string => `"${path.replaceAll(/["\\]/g, '\\$&')}"
 export const openssh: RealClient = {
   name: 'OpenSSH sftp',
   program: 'sftp',
-  put: async (server, local, remote) => void (await sftp(server, [`put ${quoted(local)} ${quoted(remote)}`])),
-  get: async (server, remote, local) => void (await sftp(server, [`get ${quoted(remote)} ${quoted(local)}`])),
+  put: (server, local, remote) => sftp(server, [`put ${quoted(local)} ${quoted(remote)}`]),
+  get: (server, remote, local) => sftp(server, [`get ${quoted(remote)} ${quoted(local)}`]),
   list: async (server, directory) => {
     const lines = (await sftp(server, [`cd ${quoted(directory)}`, 'ls -1'])).split('\n');
     return lines.filter((line) => line !== '' && !line.startsWith('sftp>'));
   },
-  rename: async (server, from, to) => void (await sftp(server, [`rename ${quoted(from)} ${quoted(to)}`])),
-  remove: async (server, path) => void (await sftp(server, [`rm ${quoted(path)}`])),
-  resumePut: async (server, local, remote) => void (await sftp(server, [`reput ${quoted(local)} ${quoted(remote)}`])),
-  resumeGet: async (server, remote, local) => void (await sftp(server, [`reget ${quoted(remote)} ${quoted(local)}`])),
+  rename: (server, from, to) => sftp(server, [`rename ${quoted(from)} ${quoted(to)}`]),
+  remove: (server, path) => sftp(server, [`rm ${quoted(path)}`]),
+  resumePut: (server, local, remote) => sftp(server, [`reput ${quoted(local)} ${quoted(remote)}`]),
+  resumeGet: (server, remote, local) => sftp(server, [`reget ${quoted(remote)} ${quoted(local)}`]),
 };
 
 interop(openssh);

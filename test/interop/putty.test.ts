@@ -35,10 +35,9 @@ const quoted = (path: string): string => `"${path.replaceAll('"', '""')}"`;
 interop({
   name: "PuTTY psftp (WinSCP's engine)",
   program: 'psftp',
-  prepare: async (server) =>
-    void (await run('puttygen', [server.key, '-o', ppk(server)], { env: { HOME: server.temporary } })),
-  put: async (server, local, remote) => void (await psftp(server, [`put ${quoted(local)} ${quoted(remote)}`])),
-  get: async (server, remote, local) => void (await psftp(server, [`get ${quoted(remote)} ${quoted(local)}`])),
+  prepare: (server) => run('puttygen', [server.key, '-o', ppk(server)], { env: { HOME: server.temporary } }),
+  put: (server, local, remote) => psftp(server, [`put ${quoted(local)} ${quoted(remote)}`]),
+  get: (server, remote, local) => psftp(server, [`get ${quoted(remote)} ${quoted(local)}`]),
   list: async (server, directory) => {
     const lines = (await psftp(server, [`ls ${quoted(directory)}`])).split('\n');
     // "-rw-r--r--    1 0   0    10 Jan  1 12:00 name": the name is what follows eight fields.
@@ -46,8 +45,8 @@ interop({
       .map((line) => /^[-d][rwx-]{9}(?:\s+\S+){7}\s(.*)$/.exec(line.trimEnd())?.[1])
       .filter((name) => name !== undefined);
   },
-  rename: async (server, from, to) => void (await psftp(server, [`mv ${quoted(from)} ${quoted(to)}`])),
-  remove: async (server, path) => void (await psftp(server, [`rm ${quoted(path)}`])),
-  resumePut: async (server, local, remote) => void (await psftp(server, [`reput ${quoted(local)} ${quoted(remote)}`])),
-  resumeGet: async (server, remote, local) => void (await psftp(server, [`reget ${quoted(remote)} ${quoted(local)}`])),
+  rename: (server, from, to) => psftp(server, [`mv ${quoted(from)} ${quoted(to)}`]),
+  remove: (server, path) => psftp(server, [`rm ${quoted(path)}`]),
+  resumePut: (server, local, remote) => psftp(server, [`reput ${quoted(local)} ${quoted(remote)}`]),
+  resumeGet: (server, remote, local) => psftp(server, [`reget ${quoted(remote)} ${quoted(local)}`]),
 } satisfies RealClient);

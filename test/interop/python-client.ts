@@ -23,12 +23,12 @@ export function pythonClient(library: 'paramiko' | 'asyncssh'): RealClient {
   return {
     name: library,
     program: installed ? '/usr/bin/python3' : `/usr/lib/python3/dist-packages/${library}`,
-    put: async (server, local, remote) => void (await operation(server, 'put', local, remote)),
-    get: async (server, remote, local) => void (await operation(server, 'get', remote, local)),
+    put: (server, local, remote) => operation(server, 'put', local, remote),
+    get: (server, remote, local) => operation(server, 'get', remote, local),
     list: async (server, directory) => JSON.parse(await operation(server, 'list', directory)) as string[],
-    rename: async (server, from, to) => void (await operation(server, 'rename', from, to)),
-    remove: async (server, path) => void (await operation(server, 'remove', path)),
-    resumePut: async (server, local, remote) => void (await operation(server, 'resume-put', local, remote)),
-    resumeGet: async (server, remote, local) => void (await operation(server, 'resume-get', remote, local)),
+    rename: (server, from, to) => operation(server, 'rename', from, to),
+    remove: (server, path) => operation(server, 'remove', path),
+    resumePut: (server, local, remote) => operation(server, 'resume-put', local, remote),
+    resumeGet: (server, remote, local) => operation(server, 'resume-get', remote, local),
   };
 }

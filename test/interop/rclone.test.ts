@@ -14,10 +14,10 @@ function rclone(server: TestServer, args: string[]): Promise<string> {
   });
 }
 
-const put = async (server: TestServer, local: string, remote: string): Promise<void> =>
-  void (await rclone(server, ['copyto', '--ignore-times', local, remoteName(server, remote)]));
-const get = async (server: TestServer, remote: string, local: string): Promise<void> =>
-  void (await rclone(server, ['copyto', '--ignore-times', remoteName(server, remote), local]));
+const put = (server: TestServer, local: string, remote: string): Promise<unknown> =>
+  rclone(server, ['copyto', '--ignore-times', local, remoteName(server, remote)]);
+const get = (server: TestServer, remote: string, local: string): Promise<unknown> =>
+  rclone(server, ['copyto', '--ignore-times', remoteName(server, remote), local]);
 
 interop({
   name: 'rclone',
@@ -26,9 +26,8 @@ interop({
   get,
   list: async (server, directory) =>
     (await rclone(server, ['lsf', remoteName(server, directory)])).split('\n').filter((line) => line !== ''),
-  rename: async (server, from, to) =>
-    void (await rclone(server, ['moveto', remoteName(server, from), remoteName(server, to)])),
-  remove: async (server, path) => void (await rclone(server, ['deletefile', remoteName(server, path)])),
+  rename: (server, from, to) => rclone(server, ['moveto', remoteName(server, from), remoteName(server, to)]),
+  remove: (server, path) => rclone(server, ['deletefile', remoteName(server, path)]),
   // rclone has no resume over SFTP: running the copy again over what a lost connection left is its way.
   resumePut: put,
   resumeGet: get,

@@ -37,17 +37,16 @@ interop({
       'entry_timeout=0',
     ]);
   },
-  finish: async (server) =>
-    void (await run('fusermount3', ['-u', mount(server)]).catch(() => run('fusermount3', ['-uz', mount(server)]))),
-  put: async (server, local, remote) => void (await shell('cp -- "$1" "$2"', local, at(server, remote))),
-  get: async (server, remote, local) => void (await shell('cp -- "$1" "$2"', at(server, remote), local)),
+  finish: (server) => run('fusermount3', ['-u', mount(server)]).catch(() => run('fusermount3', ['-uz', mount(server)])),
+  put: (server, local, remote) => shell('cp -- "$1" "$2"', local, at(server, remote)),
+  get: (server, remote, local) => shell('cp -- "$1" "$2"', at(server, remote), local),
   list: async (server, directory) =>
     (await shell('ls -1 -- "$1"', at(server, directory))).split('\n').filter((line) => line !== ''),
-  rename: async (server, from, to) => void (await shell('mv -- "$1" "$2"', at(server, from), at(server, to))),
-  remove: async (server, path) => void (await shell('rm -- "$1"', at(server, path))),
+  rename: (server, from, to) => shell('mv -- "$1" "$2"', at(server, from), at(server, to)),
+  remove: (server, path) => shell('rm -- "$1"', at(server, path)),
   // What rsync --append does: the rest is written after what is there.
-  resumePut: async (server, local, remote) =>
-    void (await shell('size=$(stat -c %s -- "$2"); tail -c +$((size + 1)) -- "$1" >> "$2"', local, at(server, remote))),
-  resumeGet: async (server, remote, local) =>
-    void (await shell('size=$(stat -c %s -- "$2"); tail -c +$((size + 1)) -- "$1" >> "$2"', at(server, remote), local)),
+  resumePut: (server, local, remote) =>
+    shell('size=$(stat -c %s -- "$2"); tail -c +$((size + 1)) -- "$1" >> "$2"', local, at(server, remote)),
+  resumeGet: (server, remote, local) =>
+    shell('size=$(stat -c %s -- "$2"); tail -c +$((size + 1)) -- "$1" >> "$2"', at(server, remote), local),
 } satisfies RealClient);

@@ -15,17 +15,17 @@ export interface RealClient {
   /** The program that must be there; null = comes with the tests. */
   readonly program: string | null;
   /** Once per server, before the first command (key conversion, mounting). */
-  prepare?(server: TestServer): Promise<void>;
-  finish?(server: TestServer): Promise<void>;
-  put(server: TestServer, local: string, remote: string): Promise<void>;
-  get(server: TestServer, remote: string, local: string): Promise<void>;
+  prepare?(server: TestServer): Promise<unknown>;
+  finish?(server: TestServer): Promise<unknown>;
+  put(server: TestServer, local: string, remote: string): Promise<unknown>;
+  get(server: TestServer, remote: string, local: string): Promise<unknown>;
   list(server: TestServer, directory: string): Promise<string[]>;
-  rename(server: TestServer, from: string, to: string): Promise<void>;
-  remove(server: TestServer, path: string): Promise<void>;
+  rename(server: TestServer, from: string, to: string): Promise<unknown>;
+  remove(server: TestServer, path: string): Promise<unknown>;
   /** Continues an upload of which a first part is on the server; clients without such a command upload again. */
-  resumePut(server: TestServer, local: string, remote: string): Promise<void>;
+  resumePut(server: TestServer, local: string, remote: string): Promise<unknown>;
   /** Continues a download of which a first part is in `local`. */
-  resumeGet(server: TestServer, remote: string, local: string): Promise<void>;
+  resumeGet(server: TestServer, remote: string, local: string): Promise<unknown>;
 }
 
 export function findProgram(program: string): string | null {
@@ -90,13 +90,15 @@ export async function interruptedUpload(server: TestServer, remote: string, firs
   for (let at = 0; at < firstPart.length; at += 32_768) {
     const part = firstPart.subarray(at, at + 32_768);
     await new Promise<void>((resolve, reject) => {
-      sftp.write(handle, part, 0, part.length, at, (error) => {
+      sftp.write(handle, part, 0, part.length, at, (error?: Error | null) => {
         if (error) reject(error);
         else resolve();
       });
     });
   }
-  const closed = new Promise((resolve) => client.once('close', resolve));
+  const closed = new Promise<void>((resolve) => {
+    client.on('close', resolve);
+  });
   client.destroy();
   await closed;
   await settled(server, remote, firstPart.length);
