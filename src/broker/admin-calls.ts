@@ -6,6 +6,7 @@
  * the new secret, shown once.
  */
 import { z } from 'zod';
+import type { Right } from '../policy/rights.ts';
 import type { CallRow } from './calls.ts';
 
 const nothing = z.object({});
@@ -17,7 +18,8 @@ const id = z.string().regex(/^[0-9a-f]{32}$/);
 /** ISO 8601 in UTC: what people read and scripts sort. */
 const moment = z.string();
 
-export const RIGHT_NAMES = ['list', 'read', 'write', 'delete', 'rename', 'share'] as const;
+/** The rights of policy/rights.ts, as a tuple that the schema and the command line can take apart. */
+export const RIGHT_NAMES = ['list', 'read', 'write', 'delete', 'rename', 'share'] as const satisfies readonly Right[];
 const right = z.enum(RIGHT_NAMES);
 export type RightName = z.infer<typeof right>;
 
@@ -182,8 +184,3 @@ export type AdminResponse<N extends AdminCallName> = z.infer<AdminCalls[N]['resp
 export interface AdminCaller {
   call<N extends AdminCallName>(call: N, request: AdminRequest<N>): Promise<AdminResponse<N>>;
 }
-
-/** One handler a row; the compiler refuses a table with a row missing. */
-export type AdminHandlers = {
-  readonly [N in AdminCallName]: (request: AdminRequest<N>) => Promise<AdminResponse<N>> | AdminResponse<N>;
-};

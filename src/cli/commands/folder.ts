@@ -1,0 +1,39 @@
+import { command } from '../command.ts';
+import { formatSize } from '../sizes.ts';
+import { splitFolder } from '../folder-name.ts';
+
+const folder = { doc: 'Tenant and folder, as TENANT/FOLDER.' } as const;
+
+export const FOLDER_COMMANDS = [
+  command({
+    name: 'folder add',
+    doc: 'Add a folder to a tenant. Nobody sees it before a grant is given (waybill grant add).',
+    arguments: { folder },
+    options: {},
+    async run(input, { server, output }) {
+      const row = await server.call('folder.add', splitFolder(input.folder));
+      output.answer(row, `Folder ${row.tenant}/${row.name} is there; accounts with a grant see it as ${row.path}`);
+    },
+  }),
+  command({
+    name: 'folder list',
+    doc: 'List folders with what they hold.',
+    arguments: { tenant: { doc: 'Only the folders of this tenant.', optional: true } },
+    options: {},
+    async run(input, { server, output }) {
+      const answer = await server.call('folder.list', { tenant: input.tenant });
+      const rows = answer.folders.map((row) => [row.tenant, row.name, row.path, row.files, formatSize(row.bytes)]);
+      output.table(answer, ['TENANT', 'FOLDER', 'PATH', 'FILES', 'SIZE'], rows, 'No folders.');
+    },
+  }),
+  command({
+    name: 'folder remove',
+    doc: 'Remove an empty folder.',
+    arguments: { folder },
+    options: { contents: { doc: 'Remove the files in it as well. They cannot be brought back.' } },
+    async run(input, { server, output }) {
+      await server.call('folder.remove', { ...splitFolder(input.folder), contents: input.contents });
+      output.answer({ removed: input.folder }, `Folder ${input.folder} is removed.`);
+    },
+  }),
+];

@@ -1,0 +1,39 @@
+/** The table of commands: every command of `waybill` is a row here. */
+import type { Command, Group } from '../command.ts';
+import { ACCOUNT_COMMANDS } from './account.ts';
+import { CHECK_COMMAND } from './check.ts';
+import { completionCommand } from './completion.ts';
+import { FOLDER_COMMANDS } from './folder.ts';
+import { GRANT_COMMANDS } from './grant.ts';
+import { KEY_COMMANDS } from './key.ts';
+import { SERVE_COMMAND } from './serve.ts';
+import { SESSION_COMMANDS } from './session.ts';
+import { STATUS_COMMAND } from './status.ts';
+import { TENANT_COMMANDS } from './tenant.ts';
+
+export const COMMANDS: readonly Command[] = [
+  SERVE_COMMAND,
+  STATUS_COMMAND,
+  ...TENANT_COMMANDS,
+  ...FOLDER_COMMANDS,
+  ...ACCOUNT_COMMANDS,
+  ...GRANT_COMMANDS,
+  ...KEY_COMMANDS,
+  ...SESSION_COMMANDS,
+  CHECK_COMMAND,
+  completionCommand(() => COMMANDS),
+];
+
+/** Commands in one line each: groups of verbs, and commands without verbs by their own doc. */
+export const GROUPS: readonly Group[] = [
+  { name: 'serve', doc: SERVE_COMMAND.doc },
+  { name: 'status', doc: STATUS_COMMAND.doc },
+  { name: 'tenant', doc: 'Customers: add, list, set quotas, remove.' },
+  { name: 'folder', doc: 'Folders of tenants: add, list, remove.' },
+  { name: 'account', doc: 'People and services: add, suspend, passwords, one-time codes, what a sign-in needs.' },
+  { name: 'grant', doc: 'Who may do what in which folder.' },
+  { name: 'key', doc: 'SSH keys and certificate authorities that sign in, revocation, host keys.' },
+  { name: 'session', doc: 'Sessions that are open now: list and end them.' },
+  { name: 'check', doc: CHECK_COMMAND.doc },
+  { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },
+];

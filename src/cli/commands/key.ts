@@ -1,0 +1,122 @@
+import { command } from '../command.ts';
+import type { Context } from '../command.ts';
+import { addKeyLines } from '../key-lines.ts';
+import type { KeyOwner } from '../key-lines.ts';
+import type { KeyRow } from '../../broker/admin-calls.ts';
+import { WaybillError } from '../../base/errors.ts';
+
+const KEY_FORMATS =
+  'a file (.pub or authorized_keys), a line in quotes ("ssh-ed25519 AAAA... comment"), or - for standard input';
+
+/** A key line holds a blank; a file name that does is told apart by not starting like a key line. */
+function looksLikeLine(text: string): boolean {
+  return /(^|[\s"])(ssh-|ecdsa-|sk-|rsa-sha2-)\S* +AAAA/.test(text);
+}
+
+async function keyText(given: string, context: Context): Promise<string> {
+  if (looksLikeLine(given)) return given;
+  return await context.readTextFile(given);
+}
+
+async function add(given: string, owner: KeyOwner, context: Context): Promise<void> {
+  const keys = await addKeyLines(context.server, owner, await keyText(given, context));
+  context.output.answer({ keys }, keys.map((row) => `${row.fingerprint} is added (${row.algorithm}).`).join('\n'));
+}
+
+function owner(row: KeyRow): string {
+  return row.login ?? `authority of ${row.tenant ?? '-'}`;
+}
+
+export const KEY_COMMANDS = [
+  command({
+    name: 'key add',
+    doc: 'Add SSH public keys to an account.',
+    details: [
+      'Ed25519, ECDSA, RSA (2048 bits and more) and FIDO keys (sk-ssh-ed25519, sk-ecdsa). Options that may stand before a key, as in authorized_keys: from="...", expiry-time="...", no-touch-required, verify-required, cert-authority with principals="..."; others are refused.',
+    ],
+    arguments: { login: { doc: 'Login of the account.' }, key: { doc: `The key: ${KEY_FORMATS}.` } },
+    options: {},
+    async run(input, context) {
+      await add(input.key, { login: input.login }, context);
+    },
+  }),
+  command({
+    name: 'key add-authority',
+    doc: 'Trust a certificate authority: its user certificates sign in the accounts of one tenant that they name.',
+    arguments: { tenant: { doc: 'The tenant.' }, key: { doc: `The public key of the authority: ${KEY_FORMATS}.` } },
+    options: {},
+    async run(input, context) {
+      await add(input.key, { authorityOf: input.tenant }, context);
+    },
+  }),
+  command({
+    name: 'key list',
+    doc: 'List keys and certificate authorities.',
+    arguments: { login: { doc: 'Only the keys of this account.', optional: true } },
+    options: { tenant: { value: 'TENANT', doc: 'Only keys of this tenant.' } },
+    async run(input, { server, output }) {
+      const answer = await server.call('key.list', { login: input.login, tenant: input.tenant });
+      const rows = answer.keys.map((row) => [
+        owner(row),
+        row.algorithm,
+        row.fingerprint,
+        row.options.join(','),
+        row.comment,
+        row.added,
+      ]);
+      output.table(answer, ['OWNER', 'KIND', 'FINGERPRINT', 'OPTIONS', 'COMMENT', 'ADDED'], rows, 'No keys.');
+    },
+  }),
+  command({
+    name: 'key remove',
+    doc: 'Remove a key or a certificate authority. It may be added again; to forbid that, revoke it.',
+    arguments: { key: { doc: 'Fingerprint (SHA256:...) or id, as waybill key list prints it.' } },
+    options: {},
+    async run(input, { server, output }) {
+      await server.call('key.remove', { key: input.key });
+      output.answer({ removed: input.key }, `${input.key} is removed.`);
+    },
+  }),
+  command({
+    name: 'key revoke',
+    doc: 'Forbid a key or certificate for ever, for every account, and end the sessions that it opened.',
+    arguments: { key: { doc: `Fingerprint (SHA256:...), or the key: ${KEY_FORMATS}.` } },
+    options: {},
+    async run(input, context) {
+      const what = input.key.startsWith('SHA256:') ? input.key : (await keyText(input.key, context)).trim();
+      if (what.includes('\n'))
+        throw new WaybillError('option-invalid', `KEY holds more than one line; revoke one key at a time`);
+      const answer = await context.server.call('key.revoke', { what });
+      context.output.answer(answer, `${answer.fingerprint} is revoked.`);
+    },
+  }),
+  command({
+    name: 'key revoked',
+    doc: 'List the revoked keys.',
+    arguments: {},
+    options: {},
+    async run(_input, { server, output }) {
+      const answer = await server.call('key.revoked', {});
+      const rows = answer.revoked.map((row) => [row.fingerprint, row.revoked]);
+      output.table(answer, ['FINGERPRINT', 'REVOKED'], rows, 'No key is revoked.');
+    },
+  }),
+  command({
+    name: 'key host',
+    doc: "Print the server's own host keys: fingerprints, and lines for a known_hosts file.",
+    arguments: {},
+    options: { 'known-hosts': { value: 'HOST', doc: 'Print known_hosts lines for this host name instead.' } },
+    async run(input, { server, output }) {
+      const answer = await server.call('key.host', {});
+      const host = input['known-hosts'];
+      if (host !== null) output.answer(answer, answer.keys.map((row) => `${host} ${row.line}`).join('\n'));
+      else
+        output.table(
+          answer,
+          ['KIND', 'FINGERPRINT'],
+          answer.keys.map((row) => [row.algorithm, row.fingerprint]),
+          '',
+        );
+    },
+  }),
+];

@@ -1,0 +1,17 @@
+import { command } from '../command.ts';
+
+export const STATUS_COMMAND = command({
+  name: 'status',
+  doc: 'Tell whether the server of the data folder runs, where it listens and how busy it is.',
+  arguments: {},
+  options: {},
+  async run(_input, { server, output }) {
+    const status = await server.call('server.status', {});
+    const addresses = status.sftp.map(({ host, port }) => `${host}:${port}`).join(', ');
+    const people = [
+      `Waybill ${status.version} runs as process ${status.pid} since ${status.started}.`,
+      `SFTP on ${addresses}; ${status.fronts} fronts, ${status.connections} connections, ${status.sessions} sessions.`,
+    ];
+    output.answer(status, people.join('\n'));
+  },
+});

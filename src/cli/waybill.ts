@@ -1,0 +1,71 @@
+#!/usr/bin/env node
+/** The waybill command: finds the row, runs it, turns a failure into one line and an exit code. */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { asWaybillError, WaybillError } from '../base/errors.ts';
+import { COMMANDS, GROUPS } from './commands/index.ts';
+import { RunningServer } from './connect.ts';
+import { exitCodeOf } from './exit-codes.ts';
+import { help } from './help.ts';
+import { Output } from './output.ts';
+import { parseCommandLine } from './parse.ts';
+import type { Parsed } from './parse.ts';
+import { readSecret } from './secret-input.ts';
+
+const TEXT_MAX = 1024 * 1024;
+
+export async function main(words: readonly string[]): Promise<number> {
+  // Wanted before the words are understood, so that a script gets its JSON for a misspelt command as well.
+  const output = new Output(words.includes('--json'), process.stdout, process.stderr);
+  try {
+    const parsed = parseCommandLine(COMMANDS, words);
+    if (parsed.kind === 'help') {
+      output.text(help(COMMANDS, GROUPS, parsed.topic));
+      return 0;
+    }
+    return await run(parsed, output);
+  } catch (thrown) {
+    const error = asWaybillError(thrown);
+    output.failure(error);
+    if (error.code === 'internal' && error.cause instanceof Error)
+      output.note(error.cause.stack ?? error.cause.message);
+    return exitCodeOf(error.code);
+  }
+}
+
+async function run(parsed: Parsed & { kind: 'run' }, output: Output): Promise<number> {
+  const dataFolder = path.resolve(parsed.data ?? 'data');
+  const server = new RunningServer(dataFolder);
+  try {
+    const code: unknown = await parsed.command.run(parsed.input, {
+      output,
+      dataFolder,
+      server,
+      readSecret: (prompt) => readSecret(prompt, process.stdin, process.stderr),
+      readTextFile,
+    });
+    return typeof code === 'number' ? code : 0;
+  } finally {
+    server.close();
+  }
+}
+
+/** "-" is standard input. */
+async function readTextFile(file: string): Promise<string> {
+  const text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8').catch((cause: unknown) => {
+    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
+    throw new WaybillError('option-invalid', `the file ${file} cannot be read (${why})`, { cause });
+  });
+  if (text.length > TEXT_MAX)
+    throw new WaybillError('option-invalid', `the file ${file} is longer than ${TEXT_MAX} bytes`);
+  return text;
+}
+
+if (import.meta.main) {
+  // A reader that has seen enough (`waybill ... | head`) is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  process.exitCode = await main(process.argv.slice(2));
+}

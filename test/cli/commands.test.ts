@@ -1,0 +1,274 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { ADMIN_CALLS } from '../../src/broker/admin-calls.ts';
+import type { AdminCaller } from '../../src/broker/admin-calls.ts';
+import type { Context } from '../../src/cli/command.ts';
+import { COMMANDS, GROUPS } from '../../src/cli/commands/index.ts';
+import { Output } from '../../src/cli/output.ts';
+import { parseCommandLine } from '../../src/cli/parse.ts';
+
+const ED25519 = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJuq5BSvLiMmELyHNqBOvDKL3fMbGIyqVxZB4yVsmqBn somebody';
+const ID = '0123456789abcdef0123456789abcdef';
+
+const tenant = { name: 't', displayName: 'T', quota: null, used: 5, folders: 1, accounts: 1 };
+const folder = { tenant: 't', name: 'f', path: '/f', files: 1, bytes: 2048 };
+const account = {
+  login: 'anna',
+  tenant: 't',
+  displayName: 'Anna',
+  state: 'active',
+  administrator: false,
+  password: false,
+  totp: false,
+  keys: 1,
+  require: [['publickey', 'totp']],
+};
+const grant = { login: 'anna', tenant: 't', folder: 'f', rights: ['list', 'read'] };
+const key = {
+  id: ID,
+  login: 'anna',
+  tenant: 't',
+  kind: 'key',
+  algorithm: 'ssh-ed25519',
+  fingerprint: 'SHA256:x',
+  comment: 'somebody',
+  options: [],
+  added: '2026-01-01T00:00:00Z',
+};
+const session = {
+  session: ID,
+  login: 'anna',
+  tenant: 't',
+  protocol: 'sftp',
+  address: '127.0.0.1',
+  credential: 'publickey SHA256:x',
+  started: '2026-01-01T00:00:00Z',
+  client: 'SSH-2.0-OpenSSH\u001b[2J',
+};
+const nothing = {};
+
+/** Every call once, with an answer of the right form. */
+const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
+  'server.status': {
+    version: '1',
+    pid: 1,
+    started: '2026-01-01T00:00:00Z',
+    sftp: [{ host: '::1', port: 2022 }],
+    fronts: 2,
+    connections: 1,
+    sessions: 1,
+  },
+  'tenant.add': tenant,
+  'tenant.list': { tenants: [tenant] },
+  'tenant.set-quota': tenant,
+  'tenant.remove': nothing,
+  'folder.add': folder,
+  'folder.list': { folders: [folder] },
+  'folder.remove': nothing,
+  'account.add': account,
+  'account.list': { accounts: [account] },
+  'account.suspend': account,
+  'account.activate': account,
+  'account.remove': nothing,
+  'account.password': account,
+  'account.totp-enrol': { secret: 'ABC', uri: 'otpauth://totp/x' },
+  'account.totp-remove': account,
+  'account.require': account,
+  'grant.add': grant,
+  'grant.list': { grants: [grant] },
+  'grant.remove': nothing,
+  'key.add': key,
+  'key.add-authority': key,
+  'key.list': { keys: [key] },
+  'key.remove': nothing,
+  'key.revoke': { fingerprint: 'SHA256:x' },
+  'key.revoked': { revoked: [{ fingerprint: 'SHA256:x', revoked: '2026-01-01T00:00:00Z' }] },
+  'key.host': { keys: [{ algorithm: 'ssh-ed25519', fingerprint: 'SHA256:x', line: 'ssh-ed25519 AAAA' }] },
+  'session.list': { sessions: [session] },
+  'session.end': { ended: 1 },
+  'check.next': { versions: 1, bytes: 10, damaged: [], next: null },
+};
+
+interface Ran {
+  readonly code: unknown;
+  readonly out: string;
+  readonly err: string;
+  readonly calls: readonly { call: string; request: unknown }[];
+}
+
+async function run(
+  words: string,
+  options: {
+    secret?: string;
+    files?: Record<string, string>;
+    answers?: Partial<Record<keyof typeof ADMIN_CALLS, () => unknown>>;
+  } = {},
+): Promise<Ran> {
+  const parsed = parseCommandLine(COMMANDS, words.split(' '));
+  assert.ok(parsed.kind === 'run');
+  const ran = { out: '', err: '', calls: [] as { call: string; request: unknown }[] };
+  const server = {
+    call: (call: keyof typeof ADMIN_CALLS, request: unknown) => {
+      // What the command sends must pass the broker's own schema.
+      ADMIN_CALLS[call].request.parse(request);
+      ran.calls.push({ call, request });
+      return Promise.resolve(ADMIN_CALLS[call].response.parse(options.answers?.[call]?.() ?? ANSWERS[call]));
+    },
+  };
+  const context: Context = {
+    output: new Output(parsed.json, { write: (text) => (ran.out += text) }, { write: (text) => (ran.err += text) }),
+    dataFolder: '/nowhere',
+    server: server as unknown as AdminCaller,
+    readSecret: () => Promise.resolve(options.secret ?? ''),
+    readTextFile: (file) => Promise.resolve(options.files?.[file] ?? ''),
+  };
+  const code: unknown = await parsed.command.run(parsed.input, context);
+  return { ...ran, code };
+}
+
+/** A command line for each row that talks to the server. */
+const LINES: Readonly<Record<string, string>> = {
+  status: 'status',
+  'tenant add': 'tenant add t --quota 10G',
+  'tenant list': 'tenant list',
+  'tenant set-quota': 'tenant set-quota t none',
+  'tenant remove': 'tenant remove t',
+  'folder add': 'folder add t/f',
+  'folder list': 'folder list t',
+  'folder remove': 'folder remove t/f --contents',
+  'account add': 'account add anna --tenant t --key id.pub',
+  'account list': 'account list',
+  'account suspend': 'account suspend anna',
+  'account activate': 'account activate anna',
+  'account remove': 'account remove anna',
+  'account password': 'account password anna',
+  'account totp': 'account totp anna',
+  'account require': 'account require anna publickey+totp password+totp',
+  'grant add': 'grant add anna f --rights list,read',
+  'grant list': 'grant list --login anna',
+  'grant remove': 'grant remove anna t/f',
+  'key add': 'key add anna id.pub',
+  'key add-authority': 'key add-authority t id.pub',
+  'key list': 'key list anna',
+  'key remove': 'key remove SHA256:x',
+  'key revoke': 'key revoke SHA256:x',
+  'key revoked': 'key revoked',
+  'key host': 'key host',
+  'session list': 'session list',
+  'session end': `session end ${ID}`,
+  check: 'check',
+};
+const FILES = { 'id.pub': `# a comment\n${ED25519}\n` };
+
+describe('the table of commands', () => {
+  it('has a help group for each row and a row for each group', () => {
+    const groups = new Set(COMMANDS.map(({ name }) => name.split(' ')[0]));
+    assert.deepEqual([...groups].sort(), GROUPS.map(({ name }) => name).sort());
+  });
+
+  it('has names once, in letters that shells leave alone, and a doc for everything', () => {
+    assert.equal(new Set(COMMANDS.map(({ name }) => name)).size, COMMANDS.length);
+    for (const row of COMMANDS) {
+      assert.match(row.name, /^[a-z]+( [a-z-]+)?$/);
+      const specs = [row, ...Object.values(row.arguments), ...Object.values(row.options)];
+      for (const { doc } of specs) assert.match(doc, /^[A-Z].*[.]$/s, `${row.name}: ${doc}`);
+      for (const option of Object.keys(row.options)) assert.match(option, /^[a-z][a-z-]+$/);
+    }
+  });
+
+  it('is covered by a line in this test, except what needs no server', () => {
+    const rest = COMMANDS.map(({ name }) => name).filter((name) => LINES[name] === undefined);
+    assert.deepEqual(rest, ['serve', 'completion']);
+  });
+
+  it('reaches every administrator call', async () => {
+    const reached = new Set<string>();
+    const further = ['account totp anna --remove'];
+    for (const line of [...Object.values(LINES), ...further]) {
+      for (const { call } of (await run(line, { secret: 's', files: FILES })).calls) reached.add(call);
+    }
+    assert.deepEqual([...reached].sort(), Object.keys(ADMIN_CALLS).sort());
+  });
+
+  for (const [name, line] of Object.entries(LINES)) {
+    it(`${name}: JSON is one document; people get words without control characters`, async () => {
+      const json = await run(`${line} --json`, { secret: 's', files: FILES });
+      assert.match(json.out, /^\{.*\}\n$/s);
+      assert.equal(json.out.trim().split('\n').length, 1);
+      assert.doesNotThrow(() => JSON.parse(json.out) as unknown);
+      assert.equal(json.err, '');
+      const people = await run(line, { secret: 's', files: FILES });
+      assert.match(people.out, /\n$/);
+       
+      assert.doesNotMatch(people.out, /[\u0000-\u0009\u000b-\u001f]/);
+    });
+  }
+});
+
+describe('commands', () => {
+  it('never take a password from the command line, and send what was entered', async () => {
+    const { calls } = await run('account password anna', { secret: 'correct horse' });
+    assert.deepEqual(calls, [{ call: 'account.password', request: { login: 'anna', password: 'correct horse' } }]);
+    const removed = await run('account password anna --remove');
+    assert.deepEqual(removed.calls[0]?.request, { login: 'anna', password: null });
+    const row = COMMANDS.find(({ name }) => name === 'account password');
+    assert.deepEqual(Object.keys({ ...row?.arguments, ...row?.options }), ['login', 'remove']);
+  });
+
+  it('read quotas as people write them', async () => {
+    for (const [text, bytes] of [
+      ['500M', 500 * 1024 ** 2],
+      ['1.5GiB', 1.5 * 1024 ** 3],
+      ['0', 0],
+      ['none', null],
+    ] as const) {
+      assert.deepEqual((await run(`tenant set-quota t ${text}`)).calls[0]?.request, { name: 't', quota: bytes });
+    }
+    for (const text of ['x', '-1', '1Z', '9999P', '1e3']) {
+      await assert.rejects(run(`tenant add t --quota=${text}`), { code: 'option-invalid' });
+    }
+  });
+
+  it('read key files, and refuse private keys before anything is sent', async () => {
+    const two = await run('key add anna f', { files: { f: `${ED25519}\r\n\n${ED25519}2\n` } });
+    assert.equal(two.calls.length, 2);
+    const empty = run('key add anna f', { files: { f: '# nothing\n' } });
+    await assert.rejects(empty, { code: 'option-invalid' });
+    const secret = run('key add anna f', { files: { f: '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA' } });
+    await assert.rejects(secret, /private key/);
+  });
+
+  it('understand chains, rights and folders, and name what is allowed otherwise', async () => {
+    const chains = await run('account require anna publickey+totp password');
+    assert.deepEqual(chains.calls[0]?.request, { login: 'anna', chains: [['publickey', 'totp'], ['password']] });
+    await assert.rejects(run('account require anna publickey+sms'), /allowed: publickey, password, totp/);
+    await assert.rejects(run('grant add anna f --rights read,fly'), /allowed: list, read/);
+    await assert.rejects(run('folder add f'), /TENANT\/FOLDER/);
+    await assert.rejects(run('folder add t/f/g'), /TENANT\/FOLDER/);
+  });
+
+  it('session end wants exactly one of SESSION and --login', async () => {
+    await assert.rejects(run('session end'), { code: 'option-invalid' });
+    await assert.rejects(run(`session end ${ID} --login anna`), { code: 'option-invalid' });
+  });
+
+  it('check goes through all parts and ends with its own code when something is damaged', async () => {
+    const damaged = { tenant: 't', path: '/f/a', version: ID, problem: 'frame 3 of segment 0 fails its check' };
+    let part = 0;
+    const next = () => {
+      part++;
+      return { versions: 1, bytes: 10, damaged: part === 2 ? [damaged] : [], next: part < 3 ? String(part) : null };
+    };
+    const ran = await run('check --json', { answers: { 'check.next': next } });
+    assert.equal(ran.code, 8);
+    assert.deepEqual(JSON.parse(ran.out), { versions: 3, bytes: 30, damaged: [damaged] });
+    assert.deepEqual(
+      ran.calls.map(({ request }) => request),
+      [{ after: null }, { after: '1' }, { after: '2' }],
+    );
+    part = 0;
+    const people = await run('check', { answers: { 'check.next': next } });
+    assert.match(people.err, /^t:\/f\/a version 0123456789abcdef0123456789abcdef: frame 3/);
+    assert.equal((await run('check')).code, 0);
+  });
+});
