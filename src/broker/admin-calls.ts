@@ -6,6 +6,7 @@
  * the new secret, shown once.
  */
 import { z } from 'zod';
+import { FACTORS } from '../accounts/chains.ts';
 import type { Right } from '../policy/rights.ts';
 import type { CallRow } from './calls.ts';
 
@@ -24,8 +25,7 @@ const right = z.enum(RIGHT_NAMES);
 export type RightName = z.infer<typeof right>;
 
 /** One step of a sign-in; a chain is a list of steps that must all succeed, in order. */
-export const SIGN_IN_STEPS = ['publickey', 'password', 'totp'] as const;
-const step = z.enum(SIGN_IN_STEPS);
+const step = z.enum(FACTORS);
 const chain = z.array(step).min(1).max(3);
 
 const tenant = z.object({
@@ -71,6 +71,19 @@ const key = z.object({
   added: moment,
 });
 export type KeyRow = z.infer<typeof key>;
+
+/** A key by fingerprint or line; or certificates of an authority (by fingerprint) by serial number or key id. */
+const revoked = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('key'), key: z.string().max(32_768) }),
+  z.object({ kind: z.literal('serial'), authority: z.string().max(128), serial: z.string().regex(/^\d{1,20}$/) }),
+  z.object({ kind: z.literal('key-id'), authority: z.string().max(128), keyId: z.string().min(1).max(256) }),
+]);
+const shownRevocation = z.object({
+  kind: z.enum(['key', 'serial', 'key-id']),
+  authority: z.string().nullable(),
+  value: z.string(),
+  revoked: moment,
+});
 
 const session = z.object({
   session: id,
@@ -156,9 +169,9 @@ export const ADMIN_CALLS = {
   'key.add-authority': changes(z.object({ tenant: label, line: z.string().max(32_768) }), key),
   'key.list': reads(z.object({ login: login.nullable(), tenant: label.nullable() }), z.object({ keys: z.array(key) })),
   'key.remove': changes(z.object({ key: z.string().max(128) }), nothing),
-  /** A revoked key or certificate never signs in again, whoever adds it; named by a key line or a fingerprint. */
-  'key.revoke': changes(z.object({ what: z.string().max(32_768) }), z.object({ fingerprint: z.string() })),
-  'key.revoked': reads(nothing, z.object({ revoked: z.array(z.object({ fingerprint: z.string(), revoked: moment })) })),
+  /** What is revoked never signs in again, whoever adds it; sessions that it opened are ended before the answer. */
+  'key.revoke': changes(z.object({ what: revoked }), z.object({ revoked: shownRevocation, ended: count })),
+  'key.revoked': reads(nothing, z.object({ revoked: z.array(shownRevocation) })),
   'key.host': reads(nothing, z.object({ keys: z.array(hostKey) })),
 
   'session.list': reads(z.object({ login: login.nullable() }), z.object({ sessions: z.array(session) })),

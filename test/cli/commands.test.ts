@@ -45,6 +45,7 @@ const session = {
   started: '2026-01-01T00:00:00Z',
   client: 'SSH-2.0-OpenSSH\u001b[2J',
 };
+const revocation = { kind: 'key', authority: null, value: 'SHA256:x', revoked: '2026-01-01T00:00:00Z' };
 const nothing = {};
 
 /** Every call once, with an answer of the right form. */
@@ -81,8 +82,8 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'key.add-authority': key,
   'key.list': { keys: [key] },
   'key.remove': nothing,
-  'key.revoke': { fingerprint: 'SHA256:x' },
-  'key.revoked': { revoked: [{ fingerprint: 'SHA256:x', revoked: '2026-01-01T00:00:00Z' }] },
+  'key.revoke': { revoked: revocation, ended: 2 },
+  'key.revoked': { revoked: [revocation] },
   'key.host': { keys: [{ algorithm: 'ssh-ed25519', fingerprint: 'SHA256:x', line: 'ssh-ed25519 AAAA' }] },
   'session.list': { sessions: [session] },
   'session.end': { ended: 1 },
@@ -199,7 +200,7 @@ describe('the table of commands', () => {
       assert.equal(json.err, '');
       const people = await run(line, { secret: 's', files: FILES });
       assert.match(people.out, /\n$/);
-       
+
       assert.doesNotMatch(people.out, /[\u0000-\u0009\u000b-\u001f]/);
     });
   }
@@ -245,6 +246,20 @@ describe('commands', () => {
     await assert.rejects(run('grant add anna f --rights read,fly'), /allowed: list, read/);
     await assert.rejects(run('folder add f'), /TENANT\/FOLDER/);
     await assert.rejects(run('folder add t/f/g'), /TENANT\/FOLDER/);
+  });
+
+  it('revoke keys, and certificates of an authority', async () => {
+    const what = async (words: string) => (await run(words)).calls[0]?.request;
+    assert.deepEqual(await what('key revoke SHA256:a'), { what: { kind: 'key', key: 'SHA256:a' } });
+    assert.deepEqual(await what('key revoke SHA256:a --serial 7'), {
+      what: { kind: 'serial', authority: 'SHA256:a', serial: '7' },
+    });
+    assert.deepEqual(await what('key revoke SHA256:a --key-id anna'), {
+      what: { kind: 'key-id', authority: 'SHA256:a', keyId: 'anna' },
+    });
+    await assert.rejects(run('key revoke SHA256:a --key-id anna --serial 1'), { code: 'option-invalid' });
+    await assert.rejects(run('key revoke SHA256:a --serial x'), /a whole number/);
+    await assert.rejects(run('key revoke f', { files: { f: `${ED25519}\n${ED25519}` } }), /one key at a time/);
   });
 
   it('session end wants exactly one of SESSION and --login', async () => {

@@ -2,7 +2,8 @@ import { command } from '../command.ts';
 import type { Context } from '../command.ts';
 import { addKeyLines } from '../key-lines.ts';
 import type { KeyOwner } from '../key-lines.ts';
-import type { KeyRow } from '../../broker/admin-calls.ts';
+import { printable } from '../output.ts';
+import type { AdminRequest, AdminResponse, KeyRow } from '../../broker/admin-calls.ts';
 import { WaybillError } from '../../base/errors.ts';
 
 const KEY_FORMATS =
@@ -23,6 +24,22 @@ async function add(given: string, owner: KeyOwner, context: Context): Promise<vo
   context.output.answer({ keys }, keys.map((row) => `${row.fingerprint} is added (${row.algorithm}).`).join('\n'));
 }
 
+function revocation(key: string, serial: string | null, keyId: string | null): AdminRequest<'key.revoke'>['what'] {
+  if (serial !== null) {
+    if (!/^\d{1,20}$/.test(serial)) throw invalid(`--serial is ${JSON.stringify(serial)}; allowed: a whole number`);
+    return { kind: 'serial', authority: key, serial };
+  }
+  return keyId === null ? { kind: 'key', key } : { kind: 'key-id', authority: key, keyId };
+}
+
+function named({ kind, value, authority }: AdminResponse<'key.revoke'>['revoked']): string {
+  return kind === 'key' ? value : `${kind} ${printable(value)} of ${authority ?? '-'}`;
+}
+
+function invalid(what: string): WaybillError {
+  return new WaybillError('option-invalid', `waybill key revoke: ${what}`);
+}
+
 function owner(row: KeyRow): string {
   return row.login ?? `authority of ${row.tenant ?? '-'}`;
 }
@@ -32,7 +49,7 @@ export const KEY_COMMANDS = [
     name: 'key add',
     doc: 'Add SSH public keys to an account.',
     details: [
-      'Ed25519, ECDSA, RSA (2048 bits and more) and FIDO keys (sk-ssh-ed25519, sk-ecdsa). Options that may stand before a key, as in authorized_keys: from="...", expiry-time="...", no-touch-required, verify-required, cert-authority with principals="..."; others are refused.',
+      'Ed25519, ECDSA, RSA (2048 bits and more) and FIDO keys (sk-ssh-ed25519, sk-ecdsa). Options that may stand before a key, as in authorized_keys: from="...", expiry-time="...", no-touch-required, verify-required, restrict; those that would not be obeyed are refused.',
     ],
     arguments: { login: { doc: 'Login of the account.' }, key: { doc: `The key: ${KEY_FORMATS}.` } },
     options: {},
@@ -80,25 +97,33 @@ export const KEY_COMMANDS = [
   command({
     name: 'key revoke',
     doc: 'Forbid a key or certificate for ever, for every account, and end the sessions that it opened.',
+    details: [
+      'One certificate of an authority: give the authority as KEY, and --serial or --key-id of the certificate.',
+    ],
     arguments: { key: { doc: `Fingerprint (SHA256:...), or the key: ${KEY_FORMATS}.` } },
-    options: {},
+    options: {
+      serial: { value: 'NUMBER', doc: 'Revoke the certificate of the authority KEY with this serial number.' },
+      'key-id': { value: 'TEXT', doc: 'Revoke the certificates of the authority KEY with this key id.' },
+    },
     async run(input, context) {
-      const what = input.key.startsWith('SHA256:') ? input.key : (await keyText(input.key, context)).trim();
-      if (what.includes('\n'))
-        throw new WaybillError('option-invalid', `KEY holds more than one line; revoke one key at a time`);
-      const answer = await context.server.call('key.revoke', { what });
-      context.output.answer(answer, `${answer.fingerprint} is revoked.`);
+      const { serial, 'key-id': keyId } = input;
+      if (serial !== null && keyId !== null) throw invalid('give --serial or --key-id, not both');
+      const key = input.key.startsWith('SHA256:') ? input.key : (await keyText(input.key, context)).trim();
+      if (key.includes('\n')) throw invalid('KEY holds more than one line; revoke one key at a time');
+      const answer = await context.server.call('key.revoke', { what: revocation(key, serial, keyId) });
+      const { ended, revoked } = answer;
+      context.output.answer(answer, `${named(revoked)} is revoked; ${ended} sessions are ended.`);
     },
   }),
   command({
     name: 'key revoked',
-    doc: 'List the revoked keys.',
+    doc: 'List what is revoked.',
     arguments: {},
     options: {},
     async run(_input, { server, output }) {
       const answer = await server.call('key.revoked', {});
-      const rows = answer.revoked.map((row) => [row.fingerprint, row.revoked]);
-      output.table(answer, ['FINGERPRINT', 'REVOKED'], rows, 'No key is revoked.');
+      const rows = answer.revoked.map((row) => [row.kind, row.value, row.authority, row.revoked]);
+      output.table(answer, ['KIND', 'VALUE', 'AUTHORITY', 'REVOKED'], rows, 'Nothing is revoked.');
     },
   }),
   command({
