@@ -31,7 +31,18 @@ export const ROOMS: readonly Room[] = [
   },
   { room: 'protocols/ssh', imports: ['api', 'sshkeys', 'base'], types: ['broker/calls.ts', 'transfer'] },
   { room: 'protocols/sftp', imports: ['transfer', 'api', 'base'], types: ['broker/calls.ts'] },
-  { room: 'transfer', imports: ['keys/layout.ts', 'keys/frame.ts', 'base'], types: ['broker/calls.ts'] },
+  {
+    room: 'transfer',
+    // Of the store only what moves ciphertext; session-files.ts is the one place that chooses it.
+    imports: [
+      'keys/layout.ts',
+      'keys/frame.ts',
+      'store/folder/blob-reader.ts',
+      'store/folder/incoming-blob.ts',
+      'base',
+    ],
+    types: ['broker/calls.ts'],
+  },
   {
     room: 'broker',
     imports: ['accounts', 'policy', 'files', 'keys', 'ledger', 'sshkeys', 'config', 'api', 'base'],

@@ -1,0 +1,36 @@
+/** Reads ciphertext of committed blobs (blobs/ab/abcd...) and of uploads in progress (incoming/abcd...). */
+import fs from 'node:fs';
+import path from 'node:path';
+import { WaybillError, asWaybillError } from '../../base/errors.ts';
+import { BlobFile, isAbsent, openDescriptor } from './blob-file.ts';
+
+export interface BlobFolders {
+  readonly blobs: string;
+  readonly incoming: string;
+}
+
+export function committedPath(folders: BlobFolders, blob: string): string {
+  return path.join(folders.blobs, blob.slice(0, 2), blob);
+}
+
+function flatPath(folders: BlobFolders, blob: string): string {
+  return path.join(folders.blobs, blob);
+}
+
+export function incomingPath(folders: BlobFolders, blob: string): string {
+  return path.join(folders.incoming, blob);
+}
+
+/** A commit may move the blob between two looks, hence the third. */
+export async function openBlob(folders: BlobFolders, blob: string): Promise<BlobFile> {
+  const committed = committedPath(folders, blob);
+  const flat = flatPath(folders, blob);
+  for (const place of [flat, committed, incomingPath(folders, blob), committed, flat]) {
+    try {
+      return new BlobFile(await openDescriptor(place, fs.constants.O_RDONLY), blob);
+    } catch (error) {
+      if (!isAbsent(error)) throw asWaybillError(error);
+    }
+  }
+  throw new WaybillError('content-missing', `blob ${blob} is not in the store`);
+}

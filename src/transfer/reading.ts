@@ -1,0 +1,78 @@
+/** A version opened for reading: from `file.open-read` to `file.close`. */
+import type { BrokerCaller, Attributes } from '../broker/calls.ts';
+import type { BlobStore } from './blobs.ts';
+import { ContentReader } from './content-reader.ts';
+import type { SessionMemory } from './front-memory.ts';
+import { OpenBlobs } from './open-blobs.ts';
+import { pinContent } from './pinned-content.ts';
+import { SegmentKeys } from './segment-keys.ts';
+
+export interface ReadingPorts {
+  readonly broker: BrokerCaller;
+  readonly session: string;
+  readonly store: BlobStore;
+  readonly memory: SessionMemory;
+}
+
+/** Keys for reading come from `release` and nowhere else. */
+export function releasedKeys({ broker, session }: ReadingPorts, reading: string): SegmentKeys {
+  return new SegmentKeys(async (first, count) => {
+    const { keys } = await broker.call('release', { session, reading, first, count });
+    return keys;
+  });
+}
+
+export class Reading {
+  readonly attributes: Attributes;
+  private readonly ports: ReadingPorts;
+  private readonly id: string;
+  private readonly blobs: OpenBlobs;
+  private readonly keys: SegmentKeys;
+  private readonly reader: ContentReader;
+  private sent = 0;
+
+  static async open(ports: ReadingPorts, path: string): Promise<Reading> {
+    const { broker, session } = ports;
+    const answer = await broker.call('file.open-read', { session, path });
+    const { reading, version, attributes, runs, inline } = answer;
+    const keys = releasedKeys(ports, reading);
+    const blobs = new OpenBlobs(ports.store);
+    try {
+      const content = pinContent(path, version, attributes.size, runs, inline);
+      const reader = new ContentReader({ content, keys, blobs, memory: ports.memory });
+      // With the answer to OPEN on its way to the client, the key is on its way to us; a failure waits for the first read.
+      if (content.inline !== null || typeof content.map.blobAt(0) === 'string') keys.early(0, 1);
+      return new Reading(ports, reading, attributes, { blobs, keys, reader });
+    } catch (error) {
+      await broker.call('file.close', { session, reading, sent: 0 });
+      throw error;
+    }
+  }
+
+  private constructor(
+    ports: ReadingPorts,
+    id: string,
+    attributes: Attributes,
+    parts: { blobs: OpenBlobs; keys: SegmentKeys; reader: ContentReader },
+  ) {
+    this.ports = ports;
+    this.id = id;
+    this.attributes = attributes;
+    this.blobs = parts.blobs;
+    this.keys = parts.keys;
+    this.reader = parts.reader;
+  }
+
+  async read(offset: number, length: number): Promise<readonly Buffer[]> {
+    const parts = await this.reader.read(offset, length);
+    for (const part of parts) this.sent += part.length;
+    return parts;
+  }
+
+  /** Tells the broker what went out; a crash before leaves the release, which says more, never less. */
+  async close(): Promise<void> {
+    await this.reader.close();
+    await Promise.all([this.keys.close(), this.blobs.close()]);
+    await this.ports.broker.call('file.close', { session: this.ports.session, reading: this.id, sent: this.sent });
+  }
+}
