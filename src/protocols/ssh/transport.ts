@@ -1,0 +1,392 @@
+/**
+ * The server's side of the SSH transport (RFC 4253) on a socket: bytes below, whole authentic payloads above. It knows
+ * nothing of users, channels or files, and holds no host key: an exchange hash is signed by the function it is given.
+ *
+ *   const transport = new Transport({
+ *     socket,                                  // net.Socket, paused, nothing read from it yet
+ *     hostKeys, softwareVersion, limits,       // from the broker's `hello`
+ *     profile: 'default',
+ *     sign: async (algorithm, hash) => (await broker.call('hostkey.sign', { connection, algorithm, hash })).signature,
+ *     serverSignatureAlgorithms,               // for server-sig-algs, RFC 8308
+ *     listener,                                // PacketListener: service requests and everything from 50 on
+ *     onReady: () => {...},                    // the first key exchange is done; before the listener's first packet
+ *   });
+ *   transport.start();                         // sends version and KEXINIT
+ *
+ * `sign` resolves to a signature blob as it goes on the wire (RFC 4253 section 6.6: string algorithm, string signature).
+ * The time a client may take to sign in, and idle time, are the owner's to watch.
+ */
+import type { Socket } from 'node:net';
+import { MalformedBytes } from '../../base/bytes.ts';
+import type { HostKey } from '../../broker/calls.ts';
+import { DISCONNECT, ProtocolViolation } from './disconnect-reasons.ts';
+import { KeyExchange } from './key-exchange.ts';
+import { PACKET_MAX, PacketReader } from './packet-reader.ts';
+import type { PacketListener, PacketTransport } from './packet-transport.ts';
+import { PacketWriter } from './packet-writer.ts';
+import type { ProfileName } from './profiles.ts';
+import { SendQueue } from './send-queue.ts';
+import * as forms from './transport-forms.ts';
+import { MESSAGE } from './transport-messages.ts';
+import { parseClientVersion, serverVersion } from './version-exchange.ts';
+
+export interface TransportOptions {
+  readonly socket: Socket;
+  readonly hostKeys: readonly HostKey[];
+  readonly sign: (algorithm: string, hash: Buffer) => Promise<Buffer>;
+  readonly profile: ProfileName;
+  readonly softwareVersion: string;
+  readonly limits: { readonly rekeyBytes: number; readonly rekeySeconds: number };
+  readonly serverSignatureAlgorithms: readonly string[];
+  readonly listener: PacketListener;
+  readonly onReady?: () => void;
+  /** Errors that are ours, not the client's; the client is told nothing of them. */
+  readonly onError?: (error: unknown) => void;
+}
+
+/** RFC 4344 section 3.1: new keys before 2^31 packets, whatever their size; sequence numbers must not come round. */
+const REKEY_PACKETS = 2 ** 31;
+const PACKETS_MAX = 2 ** 32 - 1;
+/** How long, and for how many bytes, a client may go on before it has read our DISCONNECT. */
+const LINGER_MS = 2000;
+const LINGER_BYTES = 256 * 1024;
+/** Before sign-in nothing can have used the keys up, and each exchange costs a signature. */
+const EXCHANGES_BEFORE_SIGN_IN = 3;
+const NOTHING_NEGOTIATED = { kex: '', hostKey: '', cipherIn: '', cipherOut: '', macIn: '', macOut: '' };
+
+export class Transport implements PacketTransport {
+  clientVersion = '';
+  closed = false;
+  incomingSequence = 0;
+
+  private readonly options: TransportOptions;
+  private readonly socket: Socket;
+  private readonly version: string;
+  private readonly reader = new PacketReader();
+  private readonly writer: PacketWriter;
+  private readonly queue: SendQueue;
+  private readonly exchange: KeyExchange;
+  /** Start of the client's version line; null once it is complete. */
+  private versionStart: Buffer | null = Buffer.alloc(0);
+  private holds = 0;
+  private running = false;
+  private isSignedIn = false;
+  private exchanges = 0;
+  private keysSince = performance.now();
+
+  constructor(options: TransportOptions) {
+    this.options = options;
+    this.socket = options.socket;
+    this.version = serverVersion(options.softwareVersion);
+    this.writer = new PacketWriter(options.socket);
+    this.queue = new SendQueue(this.writer);
+    this.exchange = new KeyExchange(
+      { ...options, serverVersion: this.version },
+      {
+        send: (parts) => {
+          if (!this.closed) this.writer.packet(parts);
+        },
+        sealWith: (sealer, reset) => {
+          this.writer.changeKeys(sealer, reset);
+          this.sendExtensions();
+          this.queue.open();
+        },
+        openWith: (opener, reset) => {
+          this.reader.changeKeys(opener, reset);
+        },
+      },
+    );
+  }
+
+  get sessionId(): Buffer {
+    return this.exchange.sessionId;
+  }
+
+  get negotiated(): PacketTransport['negotiated'] {
+    return this.exchange.choice ?? NOTHING_NEGOTIATED;
+  }
+
+  start(): void {
+    const { socket } = this;
+    socket.setNoDelay(true); // packets are gathered here already
+    socket.on('data', (chunk: Buffer) => {
+      this.received(chunk);
+    });
+    for (const event of ['error', 'close'] as const) {
+      socket.on(event, () => {
+        this.finish('connection lost', 'none');
+      });
+    }
+    socket.on('end', () => {
+      this.finish('client closed the connection', 'none');
+    });
+    this.writer.raw(Buffer.from(`${this.version}\r\n`, 'latin1'));
+    this.beginExchange();
+    socket.resume();
+  }
+
+  send(parts: readonly Buffer[]): boolean {
+    if (this.closed) return true;
+    const more = this.queue.send(parts);
+    if (this.queue.overrun) this.leave(DISCONNECT.BY_APPLICATION, 'output queue overrun', 'none');
+    this.rekeyIfDue();
+    return more;
+  }
+
+  drained(): Promise<void> {
+    return this.queue.drained();
+  }
+
+  pauseReading(): void {
+    this.holds += 1;
+    if (this.holds === 1) this.socket.pause();
+  }
+
+  resumeReading(): void {
+    if (this.holds > 0) this.holds -= 1;
+    if (this.holds > 0 || this.running || this.closed) return;
+    // Not from within the caller's stack: a listener is never entered again out of its own call.
+    process.nextTick(() => {
+      this.run();
+    });
+  }
+
+  signedIn(): void {
+    this.isSignedIn = true;
+    this.reader.maxLength = PACKET_MAX;
+  }
+
+  disconnect(reason: number, text: string): void {
+    this.leave(reason, text, reason === DISCONNECT.PROTOCOL_ERROR ? 'protocol' : 'none');
+  }
+
+  private received(chunk: Buffer): void {
+    if (this.closed) return;
+    try {
+      const rest = this.versionStart === null ? chunk : this.readVersion(Buffer.concat([this.versionStart, chunk]));
+      if (rest !== null) this.reader.feed(rest);
+    } catch (error) {
+      this.failed(error);
+    }
+    if (this.versionStart === null) this.run();
+  }
+
+  /** What follows the client's version line, or null while the line is not complete. */
+  private readVersion(bytes: Buffer): Buffer | null {
+    const version = parseClientVersion(bytes);
+    if (version === null) {
+      this.versionStart = bytes;
+      return null;
+    }
+    this.versionStart = null;
+    this.clientVersion = version.line;
+    this.exchange.setClientVersion(version.line);
+    return bytes.subarray(version.taken);
+  }
+
+  /** Handles whole packets until there is none, or somebody holds the reading. */
+  private run(): void {
+    if (this.running || this.holds > 0 || this.closed) return;
+    this.running = true;
+    try {
+      while (this.mayRead()) {
+        const sequence = this.reader.sequence;
+        const payload = this.reader.next();
+        if (payload === null) break;
+        this.incomingSequence = sequence;
+        this.handle(payload);
+      }
+    } catch (error) {
+      this.failed(error);
+    } finally {
+      this.running = false;
+    }
+    if (!this.mayRead()) return;
+    this.rekeyIfDue();
+    if (this.socket.isPaused()) this.socket.resume();
+  }
+
+  private mayRead(): boolean {
+    return this.holds === 0 && !this.closed;
+  }
+
+  private handle(payload: Buffer): void {
+    const number = payload[0] as number;
+    if (this.exchange.isSkipped(number)) return;
+    if (number >= 50) {
+      this.handleUpper(number, payload);
+      return;
+    }
+    const own = HANDLERS[number];
+    if (own?.duringStrictExchange !== true) this.refuseInsideStrictExchange();
+    if (number === MESSAGE.SERVICE_REQUEST) this.handleUpper(number, payload);
+    else if (own === undefined) this.reply(forms.unimplementedMessage(this.incomingSequence));
+    else this[own.method](payload);
+  }
+
+  private refuseInsideStrictExchange(): void {
+    if (this.exchange.strict && !this.exchange.established) {
+      throw new ProtocolViolation('strict key exchange: message not allowed here');
+    }
+  }
+
+  /** Authentication and above: only under keys, and never between the client's KEXINIT and its NEWKEYS. */
+  private handleUpper(number: number, payload: Buffer): void {
+    if (!this.exchange.established || this.exchange.incomingBlocked) {
+      throw new ProtocolViolation('message not allowed during a key exchange');
+    }
+    if (number === MESSAGE.PING) this.reply(forms.pongMessage(payload));
+    else if (number !== MESSAGE.PONG) this.options.listener.packet(payload);
+  }
+
+  /** An answer that the client asked for. If it does not take its answers, it is not read any further. */
+  private reply(message: Buffer): void {
+    if (this.send([message])) return;
+    this.pauseReading();
+    void this.drained().then(() => {
+      this.resumeReading();
+    });
+  }
+
+  private handleDisconnect(payload: Buffer): void {
+    const { reason, text } = forms.parseDisconnect(payload);
+    this.finish(`client disconnected (${reason}): ${text}`, 'none');
+  }
+
+  private handleIgnored(payload: Buffer): void {
+    forms.checkIgnored(payload);
+  }
+
+  private handleExtInfo(payload: Buffer): void {
+    if (!this.exchange.established) throw new ProtocolViolation('EXT_INFO before NEWKEYS');
+    forms.checkExtInfo(payload);
+  }
+
+  private handleKexInit(payload: Buffer): void {
+    if (this.exchange.idle) this.countExchange();
+    this.queue.block();
+    this.exchange.clientOffers(payload, this.incomingSequence);
+  }
+
+  private handleKexValue(payload: Buffer): void {
+    // Until our answer is out the client has nothing more to say, and the code no half-made state to meet it in.
+    this.pauseReading();
+    this.exchange
+      .clientValue(payload)
+      .catch((error: unknown) => {
+        this.failed(error);
+      })
+      .finally(() => {
+        this.resumeReading();
+      });
+  }
+
+  private handleNewKeys(payload: Buffer): void {
+    const first = this.exchange.clientSwitches(payload);
+    this.keysSince = performance.now();
+    if (first) this.options.onReady?.();
+  }
+
+  private beginExchange(): void {
+    this.countExchange();
+    this.queue.block();
+    this.exchange.begin();
+  }
+
+  private countExchange(): void {
+    this.exchanges += 1;
+    if (!this.isSignedIn && this.exchanges > EXCHANGES_BEFORE_SIGN_IN) {
+      throw new ProtocolViolation('too many key exchanges before sign-in');
+    }
+  }
+
+  /** RFC 4253 section 9. Looked at when packets go or come: keys that are not used do not wear out. */
+  private rekeyIfDue(): void {
+    const packets = Math.max(this.reader.packets, this.writer.packets);
+    if (packets >= PACKETS_MAX) this.leave(DISCONNECT.BY_APPLICATION, 'keys are used up', 'none');
+    if (!this.isSignedIn || !this.exchange.idle || this.closed) return;
+    const { rekeyBytes, rekeySeconds } = this.options.limits;
+    const due =
+      Math.max(this.reader.bytes, this.writer.bytes) >= rekeyBytes ||
+      packets >= REKEY_PACKETS ||
+      performance.now() - this.keysSince >= rekeySeconds * 1000;
+    if (due) this.beginExchange();
+  }
+
+  /** RFC 8308 section 2.4: directly after our first NEWKEYS. */
+  private sendExtensions(): void {
+    if (this.exchange.established || !this.exchange.extensions || this.closed) return;
+    this.writer.packet([
+      forms.extInfoMessage([
+        ['server-sig-algs', this.options.serverSignatureAlgorithms.join(',')],
+        ['publickey-hostbound@openssh.com', '0'],
+        ['ping@openssh.com', '0'],
+      ]),
+    ]);
+  }
+
+  private failed(error: unknown): void {
+    if (error instanceof ProtocolViolation) this.leave(error.reason, error.message, 'protocol');
+    else if (error instanceof MalformedBytes) this.leave(DISCONNECT.PROTOCOL_ERROR, 'malformed message', 'protocol');
+    else {
+      this.leave(DISCONNECT.BY_APPLICATION, 'internal error', 'none');
+      this.options.onError?.(error);
+    }
+  }
+
+  private leave(reason: number, text: string, offence: 'none' | 'protocol'): void {
+    if (this.closed) return;
+    // A client that did not say a version may be no SSH client at all: it gets a line that a person can read.
+    if (this.versionStart === null) this.writer.packet([forms.disconnectMessage(reason, text)]);
+    else this.writer.raw(Buffer.from(`${text}\r\n`, 'latin1'));
+    this.finish(text, offence);
+  }
+
+  private finish(reason: string, offence: 'none' | 'protocol'): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.queue.end();
+    this.linger();
+    this.options.listener.closed(reason, offence);
+  }
+
+  /** Closes with our last words sent: unread input at close would make the kernel take them back (RST). */
+  private linger(): void {
+    const { socket } = this;
+    if (socket.destroyed) return;
+    let dropped = 0;
+    socket.removeAllListeners('data');
+    socket.on('data', (chunk: Buffer) => {
+      dropped += chunk.length;
+      if (dropped > LINGER_BYTES) socket.destroy();
+    });
+    socket.end();
+    socket.resume();
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    timer.unref();
+    socket.once('close', () => {
+      clearTimeout(timer);
+    });
+  }
+}
+
+/** The transport's own messages. SERVICE_REQUEST is the upper layer's; what is missing is answered UNIMPLEMENTED. */
+const HANDLERS: Readonly<
+  Record<
+    number,
+    {
+      readonly method:
+        'handleDisconnect' | 'handleIgnored' | 'handleExtInfo' | 'handleKexInit' | 'handleKexValue' | 'handleNewKeys';
+      readonly duringStrictExchange: boolean;
+    }
+  >
+> = {
+  [MESSAGE.DISCONNECT]: { method: 'handleDisconnect', duringStrictExchange: true },
+  [MESSAGE.IGNORE]: { method: 'handleIgnored', duringStrictExchange: false },
+  [MESSAGE.UNIMPLEMENTED]: { method: 'handleIgnored', duringStrictExchange: false },
+  [MESSAGE.DEBUG]: { method: 'handleIgnored', duringStrictExchange: false },
+  [MESSAGE.EXT_INFO]: { method: 'handleExtInfo', duringStrictExchange: false },
+  [MESSAGE.KEXINIT]: { method: 'handleKexInit', duringStrictExchange: true },
+  [MESSAGE.NEWKEYS]: { method: 'handleNewKeys', duringStrictExchange: true },
+  [MESSAGE.KEX_INIT]: { method: 'handleKexValue', duringStrictExchange: true },
+};
