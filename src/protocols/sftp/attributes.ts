@@ -76,14 +76,14 @@ const HALF_A_YEAR = 182 * 86400;
 
 /** The line that clients show for `ls -l`. Times are UTC: the server does not know the client's zone. */
 export function longName(name: string, attributes: Attributes, owner: string, now: number): string {
-  const links = '   1';
+  const column = owner.padEnd(8);
   const size = String(attributes.size).padStart(12);
-  return `${modeText(attributes)} ${links} ${owner} ${owner} ${size} ${timeText(attributes.mtime, now)} ${name}`;
+  return `${modeText(attributes)}    1 ${column} ${column} ${size} ${timeText(attributes.mtime, now)} ${name}`;
 }
 
 /** Columns are separated by spaces, so a column may hold none. */
-export function ownerColumn(name: string): string {
-  return name.replace(/[\s\p{Cc}]+/gu, '_').padEnd(8) || 'tenant  ';
+export function ownerColumn(tenant: string): string {
+  return tenant.replace(/[\s\p{Cc}]+/gu, '_') || 'tenant';
 }
 
 function modeText(attributes: Attributes): string {

@@ -123,9 +123,9 @@ const ROWS: readonly Extension[] = [
     row: row<{ users: Buffer; groups: Buffer }>({
       name: 'users-groups-by-id@openssh.com',
       writes: false,
-      parse(reader, { session }) {
-        const users = namesOfIds(reader.string(), session.tenant);
-        return { users, groups: namesOfIds(reader.string(), session.tenant) };
+      parse(reader, { owner }) {
+        const users = namesOfIds(reader.string(), owner);
+        return { users, groups: namesOfIds(reader.string(), owner) };
       },
       handle: ({ users, groups }, id) => answers.extended(id, new ByteWriter().string(users).string(groups).finish()),
     }),
