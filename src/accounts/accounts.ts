@@ -1,0 +1,275 @@
+/** Administration of accounts and what they sign in with. Changes are durable, with their record, when a promise resolves. */
+import { randomBytes } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import { WaybillError } from '../base/errors.ts';
+import type { Sealer } from '../keys/sealer.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { AuthorizedKey } from '../sshkeys/authorized-keys.ts';
+import { fingerprint } from '../sshkeys/public-key.ts';
+import type { Account, AccountStatus, Authority, Credential, KeyCredential, Revocation } from './account.ts';
+import { checkChains, DEFAULT_CHAINS, spell } from './chains.ts';
+import { isFingerprint, readKeyLine } from './key-lines.ts';
+import { isLogin, LOGIN_RULE } from './login.ts';
+import { checkPasswordRules, hashPassword } from './passwords.ts';
+import type { AccountStore } from './store.ts';
+import { totpPurpose } from './totp-secret.ts';
+import { base32, TOTP_SECRET_BYTES, totpUri } from './totp.ts';
+
+export interface AccountsParts {
+  readonly store: AccountStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  /** Null where no record is wanted (tests). */
+  readonly ledger: Ledger | null;
+  /** The name that authenticator apps show. */
+  readonly issuer: string;
+}
+
+export interface NewAccount {
+  readonly tenant: string;
+  readonly login: string;
+  readonly displayName: string;
+  readonly administrator: boolean;
+}
+
+const KEYS_MAX = 64;
+
+export class Accounts {
+  private readonly parts: AccountsParts;
+
+  constructor(parts: AccountsParts) {
+    this.parts = parts;
+  }
+
+  async create({ tenant, login, displayName, administrator }: NewAccount): Promise<Account> {
+    if (!isLogin(login)) throw new WaybillError('option-invalid', `a login is ${LOGIN_RULE}`);
+    const common = { id: newId(), created: this.parts.clock.now() };
+    const account: Account = {
+      ...common,
+      tenant,
+      login,
+      displayName,
+      administrator,
+      status: 'active',
+      chains: DEFAULT_CHAINS,
+    };
+    await this.change(account, 'account.add', { login, administrator }, () => {
+      this.parts.store.addAccount(account);
+    });
+    return account;
+  }
+
+  /** Throws `not-found`. */
+  get(login: string): Account {
+    const account = this.parts.store.accountByLogin(login);
+    if (account === null) throw new WaybillError('not-found', 'no account has this login');
+    return account;
+  }
+
+  /** Null = of all tenants. */
+  list(tenant: string | null): Account[] {
+    return this.parts.store.accounts(tenant);
+  }
+
+  /** Sign-ins fail from here on; sessions that are open are the caller's to end. */
+  suspend(login: string): Promise<Account> {
+    return this.setStatus(login, 'suspended');
+  }
+
+  activate(login: string): Promise<Account> {
+    return this.setStatus(login, 'active');
+  }
+
+  private async setStatus(login: string, status: AccountStatus): Promise<Account> {
+    const account = this.get(login);
+    await this.change(account, 'account.status', { status }, () => {
+      present(this.parts.store.setStatus(account.id, status));
+    });
+    return this.get(login);
+  }
+
+  async setChains(login: string, chains: readonly (readonly string[])[]): Promise<Account> {
+    const account = this.get(login);
+    const checked = checkChains(chains);
+    await this.change(account, 'account.require', { chains: checked.map(spell) }, () => {
+      present(this.parts.store.setChains(account.id, checked));
+    });
+    return this.get(login);
+  }
+
+  async remove(login: string): Promise<Account> {
+    const account = this.get(login);
+    await this.change(account, 'account.remove', { login }, () => {
+      present(this.parts.store.removeAccount(account.id));
+    });
+    return account;
+  }
+
+  /** Null takes the password away. Having one does not let it sign in alone: that is `setChains`. */
+  async setPassword(login: string, password: string | null): Promise<Account> {
+    const account = this.get(login);
+    if (password === null) return this.removeOfKind(account, 'password');
+    checkPasswordRules(password, login);
+    const hash = await hashPassword(Buffer.from(password));
+    const credential: Credential = { ...this.fresh(account, ''), kind: 'password', hash };
+    await this.put(account, 'account.password', credential, {});
+    return account;
+  }
+
+  /** `line` is one of an authorized_keys file. Throws `option-invalid` with what is wrong about it. */
+  async addKey(login: string, line: string): Promise<KeyCredential> {
+    const account = this.get(login);
+    const { key, comment, certAuthority, restrictions } = this.usableKey(line);
+    if (certAuthority)
+      throw new WaybillError('option-invalid', 'an authority belongs to a tenant, not to an account: add it there');
+    if (this.parts.store.keysOf(account.id).length >= KEYS_MAX)
+      throw new WaybillError('option-invalid', `an account has at most ${KEYS_MAX} keys`);
+    const print = fingerprint(key.blob);
+    const material = { algorithm: key.type, blob: key.blob, fingerprint: print, restrictions };
+    const credential: KeyCredential = { ...this.fresh(account, comment), kind: 'key', ...material };
+    await this.put(account, 'key.add', credential, { fingerprint: print });
+    return credential;
+  }
+
+  credentials(login: string): Credential[] {
+    return this.parts.store.credentials(this.get(login).id);
+  }
+
+  /** Throws `not-found`. Answers what it was, so that its sessions can be ended. */
+  async removeCredential(id: string): Promise<Credential> {
+    const credential = this.parts.store.credential(id);
+    const account = credential === null ? null : this.parts.store.account(credential.account);
+    if (credential === null || account === null) throw new WaybillError('not-found', 'no credential has this id');
+    await this.change(account, 'credential.remove', { kind: credential.kind, credential: id }, () => {
+      present(this.parts.store.removeCredential(id));
+    });
+    return credential;
+  }
+
+  /** A new secret takes the place of the old one at once; it is answered here and never again. */
+  async enrolTotp(login: string): Promise<{ secret: string; uri: string }> {
+    const account = this.get(login);
+    const common = this.fresh(account, '');
+    const raw = randomBytes(TOTP_SECRET_BYTES);
+    const sealed = this.parts.sealer.seal(totpPurpose(account.id, common.id), raw);
+    const secret = base32(raw);
+    raw.fill(0);
+    await this.put(account, 'account.totp-enrol', { ...common, kind: 'totp', sealed, lastStep: 0 }, {});
+    return { secret, uri: totpUri(this.parts.issuer, login, secret) };
+  }
+
+  removeTotp(login: string): Promise<Account> {
+    return this.removeOfKind(this.get(login), 'totp');
+  }
+
+  private async removeOfKind(account: Account, kind: 'password' | 'totp'): Promise<Account> {
+    const { store } = this.parts;
+    const credential = kind === 'password' ? store.passwordOf(account.id) : store.totpOf(account.id);
+    if (credential !== null) await this.removeCredential(credential.id);
+    return account;
+  }
+
+  /** A key whose user certificates sign in the accounts of this tenant whose login is among the principals. */
+  async addCertificateAuthority(tenant: string, line: string): Promise<Authority> {
+    const { key, comment, restrictions } = this.usableKey(line);
+    const { from, expires, verifyRequired, touchRequired } = restrictions;
+    if (from !== null || expires !== null || verifyRequired || !touchRequired)
+      throw new WaybillError(
+        'option-invalid',
+        'options of an authority are not supported; write them in its certificates',
+      );
+    const common = { id: newId(), tenant, label: comment, created: this.parts.clock.now(), lastUsed: null };
+    const print = fingerprint(key.blob);
+    const authority: Authority = { ...common, algorithm: key.type, blob: key.blob, fingerprint: print };
+    await this.change({ tenant, id: null }, 'key.add-authority', { fingerprint: print }, () => {
+      this.parts.store.addAuthority(authority);
+    });
+    return authority;
+  }
+
+  /** Null = of all tenants. */
+  authorities(tenant: string | null): Authority[] {
+    return this.parts.store.authorities(tenant);
+  }
+
+  async removeCertificateAuthority(id: string): Promise<Authority> {
+    const authority = this.parts.store.authority(id);
+    if (authority === null) throw new WaybillError('not-found', 'no certificate authority has this id');
+    await this.change({ tenant: authority.tenant, id: null }, 'authority.remove', { authority: id }, () => {
+      present(this.parts.store.removeAuthority(id));
+    });
+    return authority;
+  }
+
+  /** `what` is a key line or a fingerprint; the key never signs in again, alone, certified or as an authority. */
+  async revoke(what: string): Promise<string> {
+    const value = isFingerprint(what.trim()) ? what.trim() : fingerprint(readKeyLine(what).key.blob);
+    await this.addRevocation({ kind: 'fingerprint', authority: '', value });
+    return value;
+  }
+
+  /** Of certificates that one authority signed. `authority` is its fingerprint; serial 0 numbers nothing. */
+  async revokeCertificates(kind: 'serial' | 'key-id', authority: string, value: string): Promise<void> {
+    if (!isFingerprint(authority)) throw new WaybillError('option-invalid', 'an authority is named by its fingerprint');
+    const serial = /^[1-9]\d{0,19}$/.test(value) && BigInt(value) < 2n ** 64n;
+    if (kind === 'serial' && !serial)
+      throw new WaybillError('option-invalid', 'a serial is a number from 1 to 2^64 - 1');
+    await this.addRevocation({ kind, authority, value });
+  }
+
+  revocations(): Revocation[] {
+    return this.parts.store.revocations();
+  }
+
+  private addRevocation(revocation: Omit<Revocation, 'created'>): Promise<void> {
+    return this.change({ tenant: null, id: null }, 'key.revoke', { ...revocation }, () => {
+      this.parts.store.addRevocation({ ...revocation, created: this.parts.clock.now() });
+    });
+  }
+
+  private usableKey(line: string): AuthorizedKey {
+    const found = readKeyLine(line);
+    if (this.parts.store.isRevoked('fingerprint', '', fingerprint(found.key.blob)))
+      throw new WaybillError('option-invalid', 'this key is revoked');
+    return found;
+  }
+
+  private fresh(account: Account, label: string) {
+    return { id: newId(), account: account.id, label, created: this.parts.clock.now(), lastUsed: null };
+  }
+
+  private put(
+    account: Account,
+    action: string,
+    credential: Credential,
+    detail: Readonly<Record<string, unknown>>,
+  ): Promise<void> {
+    return this.change(account, action, { credential: credential.id, ...detail }, () => {
+      // The account may have been removed while a hash was computed.
+      present(this.parts.store.account(account.id) !== null);
+      this.parts.store.putCredential(credential);
+    });
+  }
+
+  private change(
+    target: { readonly tenant: string | null; readonly id: string | null },
+    action: string,
+    detail: Readonly<Record<string, unknown>>,
+    apply: () => void,
+  ): Promise<void> {
+    return this.parts.store.write(() => {
+      apply();
+      const { tenant, id: account } = target;
+      const record = { kind: 'administration', tenant, account, session: null, address: null } as const;
+      this.parts.ledger?.append({ ...record, detail: { action, ...detail } });
+    });
+  }
+}
+
+function newId(): string {
+  return randomBytes(16).toString('hex');
+}
+
+function present(found: boolean): void {
+  if (!found) throw new WaybillError('not-found', 'it has been removed meanwhile');
+}

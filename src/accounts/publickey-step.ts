@@ -1,0 +1,121 @@
+/** The public-key step: which key or certificate is usable for whom, and what its owner must have signed. */
+import { ByteWriter } from '../base/bytes.ts';
+import { parseAddressList } from '../sshkeys/addresses.ts';
+import { signatureAlgorithm } from '../sshkeys/algorithms.ts';
+import { checkCertificate } from '../sshkeys/certificate-check.ts';
+import type { CertificateFault, Revocations } from '../sshkeys/certificate-check.ts';
+import { parseCertificate } from '../sshkeys/certificate.ts';
+import { fingerprint, parsePublicKey } from '../sshkeys/public-key.ts';
+import type { PublicKey } from '../sshkeys/public-key.ts';
+import { KeyRefused } from '../sshkeys/refusal.ts';
+import type { PresenceDemands } from '../sshkeys/signature.ts';
+import type { Account } from './account.ts';
+import type { AccountStore } from './store.ts';
+
+export type KeyFault =
+  | CertificateFault
+  | 'algorithm-refused'
+  | 'key-malformed'
+  | 'key-unknown'
+  | 'key-revoked'
+  | 'key-expired'
+  | 'key-address';
+
+/** A credential that proved a step. `source` says in which table it stands. */
+export interface UsedCredential {
+  readonly factor: 'publickey' | 'password' | 'totp';
+  readonly id: string;
+  readonly source: 'credential' | 'authority';
+  /** For lists and records: "publickey SHA256:...". Never a secret. */
+  readonly description: string;
+}
+
+export type KeyJudgement =
+  | { readonly usable: true; readonly key: PublicKey; readonly demands: PresenceDemands; readonly used: UsedCredential }
+  | { readonly usable: false; readonly fault: KeyFault };
+
+export interface KeyOffer {
+  /** Null for an unknown login: the same work is done, and nothing is found. */
+  readonly account: Account | null;
+  readonly algorithm: string;
+  readonly blob: Buffer;
+  readonly address: string;
+  readonly now: number;
+}
+
+const refused = (fault: KeyFault): KeyJudgement => ({ usable: false, fault });
+
+export function judgeKey(store: AccountStore, offer: KeyOffer): KeyJudgement {
+  const algorithm = signatureAlgorithm(offer.algorithm);
+  if (algorithm === null) return refused('algorithm-refused');
+  try {
+    return algorithm.certificate ? judgeCertificate(store, offer) : judgePlainKey(store, offer);
+  } catch (error) {
+    if (error instanceof KeyRefused) return refused('key-malformed');
+    throw error;
+  }
+}
+
+function judgePlainKey(store: AccountStore, { account, algorithm, blob, address, now }: KeyOffer): KeyJudgement {
+  const key = parsePublicKey(blob);
+  if (signatureAlgorithm(algorithm)?.row.keyType !== key.type) return refused('algorithm-refused');
+  const credential = store.keyOf(account?.id ?? '', key.blob);
+  if (credential === null) return refused('key-unknown');
+  const { from, expires, touchRequired, verifyRequired } = credential.restrictions;
+  if (store.isRevoked('fingerprint', '', credential.fingerprint)) return refused('key-revoked');
+  if (expires !== null && now >= expires) return refused('key-expired');
+  if (from !== null && !parseAddressList(from).matches(address)) return refused('key-address');
+  const description = `publickey ${credential.fingerprint}`;
+  const used = { factor: 'publickey', id: credential.id, source: 'credential', description } as const;
+  return { usable: true, key, demands: { touch: touchRequired, verified: verifyRequired }, used };
+}
+
+function judgeCertificate(store: AccountStore, { account, algorithm, blob, address, now }: KeyOffer): KeyJudgement {
+  const certificate = parseCertificate(blob);
+  if (signatureAlgorithm(algorithm)?.row.keyType !== certificate.key.type) return refused('algorithm-refused');
+  const authority = store
+    .authorities(account?.tenant ?? '')
+    .find((known) => known.blob.equals(certificate.authority.blob));
+  const verdict = checkCertificate(certificate, {
+    role: 'user',
+    principal: account?.login ?? '',
+    now,
+    address,
+    authorities: authority === undefined ? [] : [certificate.authority],
+    revocations: revocationsOf(store),
+  });
+  if (!verdict.valid) return refused(verdict.fault);
+  if (account === null || authority === undefined) return refused('certificate-authority-unknown');
+  const { keyId, serial } = certificate;
+  const name = `${JSON.stringify(keyId.slice(0, 100))} serial ${serial}`;
+  const description = `certificate ${name} key ${fingerprint(certificate.key.blob)} by ${authority.fingerprint}`;
+  const used = { factor: 'publickey', id: authority.id, source: 'authority', description } as const;
+  return { usable: true, key: certificate.key, demands: verdict.demands, used };
+}
+
+function revocationsOf(store: AccountStore): Revocations {
+  return {
+    isRevokedKey: (print) => store.isRevoked('fingerprint', '', print),
+    isRevokedSerial: (authority, serial) => store.isRevoked('serial', authority, serial.toString()),
+    isRevokedKeyId: (authority, keyId) => store.isRevoked('key-id', authority, keyId),
+  };
+}
+
+const USERAUTH_REQUEST = 50;
+
+export interface SignedRequest {
+  readonly sessionId: Buffer;
+  readonly user: string;
+  readonly algorithm: string;
+  readonly blob: Buffer;
+  /** Set for publickey-hostbound-v00@openssh.com: the client says which host key it saw. */
+  readonly hostKey: Buffer | null;
+}
+
+/** RFC 4252 section 7, and PROTOCOL section 3.1 of OpenSSH. Built here from what this process knows, never taken over. */
+export function signedBytes({ sessionId, user, algorithm, blob, hostKey }: SignedRequest): Buffer {
+  const writer = new ByteWriter().string(sessionId).u8(USERAUTH_REQUEST).string(user).string('ssh-connection');
+  writer.string(hostKey === null ? 'publickey' : 'publickey-hostbound-v00@openssh.com').boolean(true);
+  writer.string(algorithm).string(blob);
+  return hostKey === null ? writer.finish() : writer.string(hostKey).finish();
+}

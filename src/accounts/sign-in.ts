@@ -1,0 +1,310 @@
+/**
+ * One connection's sign-in (RFC 4252, RFC 4256), as the broker sees it. Nothing that a front claims counts here: the
+ * address and the session identifier are the broker's own, and every step is verified against the store at that
+ * moment. Known, unknown and suspended logins get the same answers after the same work.
+ */
+import { timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Sealer } from '../keys/sealer.ts';
+import { verifySignature } from '../sshkeys/signature.ts';
+import type { Account } from './account.ts';
+import { isComplete, methodsFor, nextFactors, spell } from './chains.ts';
+import type { Chain, Factor } from './chains.ts';
+import { decoyChains } from './decoy.ts';
+import { checkPassword, checkTotp } from './guessable-steps.ts';
+import { judgeKey, signedBytes } from './publickey-step.ts';
+import type { UsedCredential } from './publickey-step.ts';
+import { isLogin } from './login.ts';
+import type { Slowing } from './slowing.ts';
+import type { AccountStore } from './store.ts';
+import type { WorkLine } from './work-line.ts';
+
+export interface SignInSuccess {
+  readonly result: 'success';
+  readonly account: Account;
+  readonly factors: Chain;
+  readonly credentials: readonly UsedCredential[];
+}
+
+export interface SignInFailure {
+  readonly result: 'failure';
+  readonly methods: string[];
+  readonly partial: boolean;
+}
+
+export type SignInOutcome =
+  | SignInSuccess
+  | SignInFailure
+  | { readonly result: 'prompt'; readonly instruction: string; readonly prompts: { text: string; echo: boolean }[] }
+  | { readonly result: 'disconnect'; readonly reason: string };
+
+export interface SignInParts {
+  readonly store: AccountStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** One of each for the whole broker. */
+  readonly passwords: WorkLine;
+  readonly slowing: Slowing;
+  readonly limits: {
+    /** Failed steps until the connection is ended. */
+    readonly tries: number;
+    /** Requests that prove nothing (none, key queries, unanswered prompts); agents offer many keys. */
+    readonly queries: number;
+  };
+  /** Called inside the transaction that completes the sign-in, so that its record is durable with it. */
+  readonly signedIn?: (success: SignInSuccess, address: string) => void;
+}
+
+export const SIGN_IN_LIMITS = { tries: 6, queries: 40 } as const;
+
+export interface SignInConnection {
+  readonly address: string;
+  /** The first exchange hash that the broker signed for this connection. */
+  readonly sessionId: Buffer;
+  /** Blob of the host key (or host certificate) it signed that hash with. */
+  readonly hostKey: Buffer | null;
+}
+
+type Step = 'none' | 'query' | 'interactive' | Factor;
+
+const PROMPTS = { password: 'Password: ', totp: 'Verification code: ' } as const;
+
+export class SignIn {
+  private readonly parts: SignInParts;
+  private readonly connection: SignInConnection;
+  private user = '';
+  private done: Factor[] = [];
+  private used: UsedCredential[] = [];
+  private awaiting: 'password' | 'totp' | null = null;
+  private tries = 0;
+  private queries = 0;
+  private busy = false;
+  private over: string | null = null;
+
+  constructor(parts: SignInParts, connection: SignInConnection) {
+    this.parts = parts;
+    this.connection = connection;
+  }
+
+  /** Failed steps so far, for penalties per source. */
+  get failures(): number {
+    return this.tries;
+  }
+
+  /** The connection is gone: nothing that is still under way may succeed. */
+  close(): void {
+    this.over = 'the connection is closed';
+  }
+
+  none(user: string): Promise<SignInOutcome> {
+    return this.step(user, () => this.countQuery() ?? this.failure(false));
+  }
+
+  password(user: string, password: Buffer): Promise<SignInOutcome> {
+    return this.step(user, () => this.tryPassword(password, false));
+  }
+
+  async publickeyQuery(
+    user: string,
+    algorithm: string,
+    blob: Buffer,
+  ): Promise<{ acceptable: boolean; answer: SignInOutcome }> {
+    let acceptable = false;
+    const answer = await this.step(user, () => {
+      const account = this.account();
+      const judgement = judgeKey(this.parts.store, { account, algorithm, blob, ...this.hereAndNow() });
+      acceptable = judgement.usable && account?.status === 'active' && this.next().includes('publickey');
+      const ended = this.countQuery();
+      if (ended !== null) acceptable = false;
+      return ended ?? this.failure(false);
+    });
+    return { acceptable, answer };
+  }
+
+  /** `hostKey` only for publickey-hostbound-v00@openssh.com: the host key as the client names it. */
+  publickey(
+    user: string,
+    algorithm: string,
+    blob: Buffer,
+    signature: Buffer,
+    hostKey?: Buffer,
+  ): Promise<SignInOutcome> {
+    return this.step(user, () => this.tryKey(algorithm, blob, signature, hostKey ?? null));
+  }
+
+  interactive(user: string): Promise<SignInOutcome> {
+    return this.step(user, () => {
+      const ended = this.countQuery();
+      if (ended !== null) return ended;
+      const next = this.next();
+      // A password can also come by its own method; a code has only this one.
+      if (next.includes('totp')) return this.prompt('totp');
+      if (next.includes('password')) return this.prompt('password');
+      return this.failed('interactive', 'method-not-allowed');
+    });
+  }
+
+  answers(answers: readonly Buffer[]): Promise<SignInOutcome> {
+    const asked = this.awaiting;
+    if (asked === null) return this.step(this.user, () => this.end('answers to no question'));
+    return this.step(this.user, () => {
+      const [answer] = answers;
+      if (answer === undefined || answers.length !== 1) return this.failed(asked, 'answers-malformed');
+      return asked === 'password' ? this.tryPassword(answer, true) : this.tryTotp(answer);
+    });
+  }
+
+  /** One at a time: what two requests at once would mean, nobody can say. */
+  private async step(user: string, work: () => SignInOutcome | Promise<SignInOutcome>): Promise<SignInOutcome> {
+    const over = this.overNow();
+    if (over !== null) return over;
+    if (this.busy) return this.end('two sign-in requests at once');
+    this.busy = true;
+    try {
+      this.awaiting = null;
+      if (user !== this.user) this.startAgain(user);
+      const outcome = await work();
+      // Ended while it waited (also by a second request): what was found out meanwhile is void.
+      return outcome.result === 'success' ? outcome : (this.overNow() ?? outcome);
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  private overNow(): SignInOutcome | null {
+    return this.over === null ? null : { result: 'disconnect', reason: this.over };
+  }
+
+  /** RFC 4252 section 5: another user name flushes what was reached for the one before. */
+  private startAgain(user: string): void {
+    this.user = user;
+    this.done = [];
+    this.used = [];
+  }
+
+  private account(): Account | null {
+    return isLogin(this.user) ? this.parts.store.accountByLogin(this.user) : null;
+  }
+
+  private next(): Factor[] {
+    const account = this.account();
+    return nextFactors(account?.chains ?? decoyChains(this.parts.store.installationSalt(), this.user), this.done);
+  }
+
+  private hereAndNow() {
+    return { address: this.connection.address, now: this.parts.clock.now() };
+  }
+
+  private async tryPassword(password: Buffer, interactive: boolean): Promise<SignInOutcome> {
+    if (!this.next().includes('password')) return this.failed('password', 'method-not-allowed');
+    const account = this.account();
+    const { address } = this.connection;
+    const verdict = await checkPassword(this.parts, { account, login: this.user, address, password });
+    if (!verdict.passed) return this.failed('password', verdict.fault);
+    return this.passed(verdict.used, interactive);
+  }
+
+  private async tryTotp(code: Buffer): Promise<SignInOutcome> {
+    if (!this.next().includes('totp')) return this.failed('totp', 'method-not-allowed');
+    const account = this.account();
+    const { address } = this.connection;
+    const verdict = await checkTotp(this.parts, { account, login: this.user, address, password: code });
+    if (!verdict.passed) return this.failed('totp', verdict.fault);
+    return this.passed(verdict.used, true);
+  }
+
+  private tryKey(
+    algorithm: string,
+    blob: Buffer,
+    signature: Buffer,
+    hostKey: Buffer | null,
+  ): SignInOutcome | Promise<SignInOutcome> {
+    if (!this.next().includes('publickey')) return this.failed('publickey', 'method-not-allowed');
+    const account = this.account();
+    const judgement = judgeKey(this.parts.store, { account, algorithm, blob, ...this.hereAndNow() });
+    if (!judgement.usable) return this.failed('publickey', judgement.fault);
+    if (account?.status !== 'active') return this.failed('publickey', 'account-suspended');
+    if (hostKey !== null && !this.isOwnHostKey(hostKey)) return this.failed('publickey', 'host-key-other');
+    const { sessionId } = this.connection;
+    const signed = signedBytes({ sessionId, user: this.user, algorithm, blob, hostKey });
+    const verdict = verifySignature(judgement.key, algorithm, signature, signed, judgement.demands);
+    if (!verdict.valid) return this.failed('publickey', verdict.fault);
+    return this.passed(judgement.used, false);
+  }
+
+  private isOwnHostKey(claimed: Buffer): boolean {
+    const own = this.connection.hostKey;
+    return own?.length === claimed.length && timingSafeEqual(own, claimed);
+  }
+
+  private passed(used: UsedCredential, interactive: boolean): SignInOutcome | Promise<SignInOutcome> {
+    // The connection or the sign-in ended while the step was being verified: it does not count.
+    const over = this.overNow();
+    if (over !== null) return over;
+    this.done = [...this.done, used.factor];
+    this.used = [...this.used, used];
+    const account = this.account();
+    if (account !== null && isComplete(account.chains, this.done)) return this.complete(account.id);
+    this.report('sign-in step passed', { factor: used.factor });
+    const next = this.next();
+    return interactive && next.includes('totp') ? this.prompt('totp') : this.failure(true);
+  }
+
+  /** Everything is looked at once more inside the transaction: an account or key may have gone since its step. */
+  private async complete(id: string): Promise<SignInOutcome> {
+    const { store, clock, signedIn } = this.parts;
+    const [factors, credentials] = [this.done, this.used];
+    const success = await store.write((): SignInSuccess | null => {
+      const account = store.account(id);
+      const stands = ({ source, id: credential }: UsedCredential) =>
+        (source === 'authority' ? store.authority(credential) : store.credential(credential)) !== null;
+      if (account?.status !== 'active' || !isComplete(account.chains, factors)) return null;
+      if (this.over !== null || !credentials.every(stands)) return null;
+      for (const credential of credentials) store.markUsed(credential.id, clock.now());
+      const found: SignInSuccess = { result: 'success', account, factors, credentials };
+      signedIn?.(found, this.connection.address);
+      return found;
+    });
+    if (success === null) {
+      this.startAgain(this.user);
+      return this.failed('none', 'changed-meanwhile');
+    }
+    this.over = 'already signed in';
+    this.report('signed in', { factors: spell(factors), by: credentials.map(({ description }) => description) });
+    return success;
+  }
+
+  private prompt(factor: 'password' | 'totp'): SignInOutcome {
+    this.awaiting = factor;
+    return { result: 'prompt', instruction: '', prompts: [{ text: PROMPTS[factor], echo: false }] };
+  }
+
+  private failure(partial: boolean): SignInFailure {
+    return { result: 'failure', methods: methodsFor(this.next()), partial };
+  }
+
+  private failed(step: Step, code: string): SignInOutcome {
+    this.tries++;
+    this.report('sign-in step failed', { step, code, tries: this.tries });
+    return this.tries >= this.parts.limits.tries ? this.end('too many sign-in tries') : this.failure(false);
+  }
+
+  private countQuery(): SignInOutcome | null {
+    this.queries++;
+    return this.queries > this.parts.limits.queries ? this.end('too many sign-in requests') : null;
+  }
+
+  private end(reason: string): SignInOutcome {
+    this.over ??= reason;
+    this.startAgain(this.user);
+    return { result: 'disconnect', reason: this.over };
+  }
+
+  /** People type passwords where the login belongs, so only what could be a login is written down. */
+  private report(message: string, fields: Readonly<Record<string, unknown>>): void {
+    const login = isLogin(this.user) ? this.user : '(not a login)';
+    this.parts.log.info({ login, address: this.connection.address, ...fields }, message);
+  }
+}

@@ -1,0 +1,319 @@
+import { randomBytes } from 'node:crypto';
+import type { SQLOutputValue, StatementSync } from 'node:sqlite';
+import type {
+  Account,
+  AccountStatus,
+  Authority,
+  Credential,
+  KeyCredential,
+  PasswordCredential,
+  Revocation,
+  RevocationKind,
+  TotpCredential,
+} from '../../accounts/account.ts';
+import type { Chain } from '../../accounts/chains.ts';
+import type { AccountStore } from '../../accounts/store.ts';
+import { WaybillError } from '../../base/errors.ts';
+import type { Database } from './database.ts';
+
+// `single` is 1 for kinds of which an account has one at most, null for keys: NULLs do not collide in an index.
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS accounts (
+  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, login TEXT NOT NULL COLLATE NOCASE UNIQUE, display_name TEXT NOT NULL,
+  administrator INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
+  chains TEXT NOT NULL, created INTEGER NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS accounts_tenant ON accounts (tenant, login);
+CREATE TABLE IF NOT EXISTS credentials (
+  id TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+  kind TEXT NOT NULL CHECK (kind IN ('password', 'key', 'totp')), label TEXT NOT NULL,
+  created INTEGER NOT NULL, last_used INTEGER,
+  single INTEGER GENERATED ALWAYS AS (CASE kind WHEN 'key' THEN NULL ELSE 1 END) STORED,
+  hash TEXT, sealed BLOB, last_step INTEGER,
+  algorithm TEXT, blob BLOB, fingerprint TEXT, sources TEXT, expires INTEGER,
+  verify_required INTEGER, touch_required INTEGER,
+  UNIQUE (account, kind, single), UNIQUE (account, blob)
+) STRICT;
+CREATE TABLE IF NOT EXISTS authorities (
+  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, label TEXT NOT NULL, algorithm TEXT NOT NULL, blob BLOB NOT NULL,
+  fingerprint TEXT NOT NULL, created INTEGER NOT NULL, last_used INTEGER, UNIQUE (tenant, blob)
+) STRICT;
+CREATE TABLE IF NOT EXISTS revocations (
+  kind TEXT NOT NULL, authority TEXT NOT NULL, value TEXT NOT NULL, created INTEGER NOT NULL,
+  PRIMARY KEY (kind, authority, value)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS installation (only INTEGER PRIMARY KEY CHECK (only = 1), salt BLOB NOT NULL) STRICT;`;
+
+const STATEMENTS = {
+  account: 'SELECT * FROM accounts WHERE id = ?',
+  // Logins are told apart in bytes; only taking a second one that differs in capitals is refused.
+  accountByLogin: 'SELECT * FROM accounts WHERE login = ?1 AND login COLLATE BINARY = ?1',
+  accounts: 'SELECT * FROM accounts WHERE ?1 IS NULL OR tenant = ?1 ORDER BY login',
+  addAccount: 'INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  setStatus: 'UPDATE accounts SET status = ?2 WHERE id = ?1',
+  setChains: 'UPDATE accounts SET chains = ?2 WHERE id = ?1',
+  removeAccount: 'DELETE FROM accounts WHERE id = ?',
+
+  credential: 'SELECT * FROM credentials WHERE id = ?',
+  credentials: 'SELECT * FROM credentials WHERE account = ? ORDER BY created, id',
+  ofKind: 'SELECT * FROM credentials WHERE account = ? AND kind = ? ORDER BY created, id',
+  key: 'SELECT * FROM credentials WHERE account = ? AND blob = ?',
+  removeSingle: 'DELETE FROM credentials WHERE account = ? AND kind = ? AND single = 1',
+  addCredential: `INSERT INTO credentials (id, account, kind, label, created, last_used, hash, sealed, last_step, algorithm,
+    blob, fingerprint, sources, expires, verify_required, touch_required) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)`,
+  removeCredential: 'DELETE FROM credentials WHERE id = ?',
+  markCredential: 'UPDATE credentials SET last_used = ?2 WHERE id = ?1',
+  markAuthority: 'UPDATE authorities SET last_used = ?2 WHERE id = ?1',
+  spendStep: "UPDATE credentials SET last_step = ?2 WHERE id = ?1 AND kind = 'totp' AND last_step < ?2",
+
+  authority: 'SELECT * FROM authorities WHERE id = ?',
+  authorities: 'SELECT * FROM authorities WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created, id',
+  addAuthority: 'INSERT INTO authorities VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+  removeAuthority: 'DELETE FROM authorities WHERE id = ?',
+  isRevoked: 'SELECT 1 FROM revocations WHERE kind = ? AND authority = ? AND value = ?',
+  revocations: 'SELECT * FROM revocations ORDER BY created, value',
+  addRevocation: 'INSERT INTO revocations (kind, authority, value, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+
+  salt: 'SELECT salt FROM installation',
+  addSalt: 'INSERT INTO installation (only, salt) VALUES (1, ?) ON CONFLICT DO NOTHING',
+} as const;
+
+type Row = Record<string, SQLOutputValue>;
+
+export class SqliteAccounts implements AccountStore {
+  private readonly database: Database;
+  private readonly sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
+  private salt: Buffer | null = null;
+
+  constructor(database: Database) {
+    this.database = database;
+    database.define(SCHEMA);
+    this.sql = Object.fromEntries(
+      Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]),
+    ) as Record<keyof typeof STATEMENTS, StatementSync>;
+    if (!database.readOnly) this.sql.addSalt.run(randomBytes(32));
+  }
+
+  write<T>(action: () => T): Promise<T> {
+    return this.database.write(action);
+  }
+
+  account(id: string): Account | null {
+    return one(this.sql.account.get(id), toAccount);
+  }
+
+  accountByLogin(login: string): Account | null {
+    return one(this.sql.accountByLogin.get(login), toAccount);
+  }
+
+  accounts(tenant: string | null): Account[] {
+    return this.sql.accounts.all(tenant).map(toAccount);
+  }
+
+  credential(id: string): Credential | null {
+    return one(this.sql.credential.get(id), toCredential);
+  }
+
+  credentials(account: string): Credential[] {
+    return this.sql.credentials.all(account).map(toCredential);
+  }
+
+  passwordOf(account: string): PasswordCredential | null {
+    return one(this.sql.ofKind.get(account, 'password'), toPassword);
+  }
+
+  totpOf(account: string): TotpCredential | null {
+    return one(this.sql.ofKind.get(account, 'totp'), toTotp);
+  }
+
+  keyOf(account: string, blob: Buffer): KeyCredential | null {
+    return one(this.sql.key.get(account, blob), toKey);
+  }
+
+  keysOf(account: string): KeyCredential[] {
+    return this.sql.ofKind.all(account, 'key').map(toKey);
+  }
+
+  authority(id: string): Authority | null {
+    return one(this.sql.authority.get(id), toAuthority);
+  }
+
+  authorities(tenant: string | null): Authority[] {
+    return this.sql.authorities.all(tenant).map(toAuthority);
+  }
+
+  isRevoked(kind: RevocationKind, authority: string, value: string): boolean {
+    return this.sql.isRevoked.get(kind, authority, value) !== undefined;
+  }
+
+  revocations(): Revocation[] {
+    return this.sql.revocations.all().map((row) => ({
+      kind: text(row, 'kind') as RevocationKind,
+      authority: text(row, 'authority'),
+      value: text(row, 'value'),
+      created: number(row, 'created'),
+    }));
+  }
+
+  installationSalt(): Buffer {
+    return (this.salt ??= bytes(this.sql.salt.get() ?? {}, 'salt'));
+  }
+
+  addAccount({ id, tenant, login, displayName, administrator, status, chains, created }: Account): void {
+    taken('the login is taken', () =>
+      this.sql.addAccount.run(
+        id,
+        tenant,
+        login,
+        displayName,
+        Number(administrator),
+        status,
+        JSON.stringify(chains),
+        created,
+      ),
+    );
+  }
+
+  setStatus(account: string, status: AccountStatus): boolean {
+    return this.sql.setStatus.run(account, status).changes === 1;
+  }
+
+  setChains(account: string, chains: readonly Chain[]): boolean {
+    return this.sql.setChains.run(account, JSON.stringify(chains)).changes === 1;
+  }
+
+  removeAccount(account: string): boolean {
+    return this.sql.removeAccount.run(account).changes === 1;
+  }
+
+  putCredential(credential: Credential): void {
+    const { id, account, kind, label, created, lastUsed } = credential;
+    if (kind !== 'key') this.sql.removeSingle.run(account, kind);
+    const own = columnsOf(credential);
+    taken('the account has this key already', () =>
+      this.sql.addCredential.run(id, account, kind, label, created, lastUsed, ...own),
+    );
+  }
+
+  removeCredential(id: string): boolean {
+    return this.sql.removeCredential.run(id).changes === 1;
+  }
+
+  markUsed(id: string, at: number): void {
+    if (this.sql.markCredential.run(id, at).changes === 0) this.sql.markAuthority.run(id, at);
+  }
+
+  spendTotpStep(credential: string, step: number): boolean {
+    return this.sql.spendStep.run(credential, step).changes === 1;
+  }
+
+  addAuthority({ id, tenant, label, algorithm, blob, fingerprint, created, lastUsed }: Authority): void {
+    taken('the tenant has this authority already', () =>
+      this.sql.addAuthority.run(id, tenant, label, algorithm, blob, fingerprint, created, lastUsed),
+    );
+  }
+
+  removeAuthority(id: string): boolean {
+    return this.sql.removeAuthority.run(id).changes === 1;
+  }
+
+  addRevocation({ kind, authority, value, created }: Revocation): void {
+    this.sql.addRevocation.run(kind, authority, value, created);
+  }
+}
+
+const SQLITE_CONSTRAINT_UNIQUE = 2067;
+
+function taken(message: string, insert: () => unknown): void {
+  try {
+    insert();
+  } catch (cause) {
+    if (cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_CONSTRAINT_UNIQUE)
+      throw new WaybillError('already-exists', message, { cause });
+    throw cause;
+  }
+}
+
+type Columns = (string | number | Buffer | null)[];
+
+/** hash, sealed, last_step, algorithm, blob, fingerprint, sources, expires, verify_required, touch_required */
+function columnsOf(credential: Credential): Columns {
+  const nothing: null[] = [null, null, null, null, null, null, null];
+  if (credential.kind === 'password') return [credential.hash, null, null, ...nothing];
+  if (credential.kind === 'totp') return [null, credential.sealed, credential.lastStep, ...nothing];
+  const { algorithm, blob, fingerprint, restrictions } = credential;
+  const { from, expires, verifyRequired, touchRequired } = restrictions;
+  const flags = [Number(verifyRequired), Number(touchRequired)];
+  return [null, null, null, algorithm, blob, fingerprint, from, expires, ...flags];
+}
+
+function one<T>(row: Row | undefined, convert: (row: Row) => T): T | null {
+  return row === undefined ? null : convert(row);
+}
+
+// Columns are typed by STRICT tables and NOT NULL where these are used.
+const text = (row: Row, name: string) => row[name] as string;
+const number = (row: Row, name: string) => row[name] as number;
+const bytes = (row: Row, name: string) => Buffer.from(row[name] as Uint8Array);
+const optionalNumber = (row: Row, name: string) => row[name] as number | null;
+
+function toAccount(row: Row): Account {
+  return {
+    id: text(row, 'id'),
+    tenant: text(row, 'tenant'),
+    login: text(row, 'login'),
+    displayName: text(row, 'display_name'),
+    administrator: row['administrator'] === 1,
+    status: text(row, 'status') as AccountStatus,
+    chains: JSON.parse(text(row, 'chains')) as Chain[],
+    created: number(row, 'created'),
+  };
+}
+
+function common(row: Row) {
+  return {
+    id: text(row, 'id'),
+    label: text(row, 'label'),
+    created: number(row, 'created'),
+    lastUsed: optionalNumber(row, 'last_used'),
+  };
+}
+
+function toPassword(row: Row): PasswordCredential {
+  return { ...common(row), account: text(row, 'account'), kind: 'password', hash: text(row, 'hash') };
+}
+
+function toTotp(row: Row): TotpCredential {
+  const secret = { sealed: bytes(row, 'sealed'), lastStep: number(row, 'last_step') };
+  return { ...common(row), account: text(row, 'account'), kind: 'totp', ...secret };
+}
+
+function keyColumns(row: Row) {
+  return { algorithm: text(row, 'algorithm'), blob: bytes(row, 'blob'), fingerprint: text(row, 'fingerprint') };
+}
+
+function toKey(row: Row): KeyCredential {
+  const restrictions = {
+    from: row['sources'] as string | null,
+    expires: optionalNumber(row, 'expires'),
+    verifyRequired: row['verify_required'] === 1,
+    touchRequired: row['touch_required'] === 1,
+  };
+  return { ...common(row), account: text(row, 'account'), kind: 'key', ...keyColumns(row), restrictions };
+}
+
+function toAuthority(row: Row): Authority {
+  return { ...common(row), tenant: text(row, 'tenant'), ...keyColumns(row) };
+}
+
+const CREDENTIALS: Readonly<Record<string, (row: Row) => Credential>> = {
+  password: toPassword,
+  key: toKey,
+  totp: toTotp,
+};
+
+function toCredential(row: Row): Credential {
+  const convert = CREDENTIALS[text(row, 'kind')];
+  if (convert === undefined) throw new WaybillError('internal', 'a credential of an unknown kind');
+  return convert(row);
+}
