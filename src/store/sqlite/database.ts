@@ -15,18 +15,20 @@ interface Waiting {
  */
 export class Database {
   readonly sql: DatabaseSync;
+  readonly readOnly: boolean;
   private waiting: Waiting[] = [];
   private scheduled = false;
 
   constructor(file: string, options: { readOnly?: boolean } = {}) {
-    this.sql = new DatabaseSync(file, { readOnly: options.readOnly ?? false, timeout: 5000 });
-    if (options.readOnly !== true) this.sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    this.readOnly = options.readOnly ?? false;
+    this.sql = new DatabaseSync(file, { readOnly: this.readOnly, timeout: 5000 });
+    if (!this.readOnly) this.sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     this.sql.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;');
   }
 
-  /** Runs a room's schema; statements must be of the "IF NOT EXISTS" kind. */
+  /** Runs a room's schema; statements must be of the "IF NOT EXISTS" kind. A reader takes the schema as it is. */
   define(schema: string): void {
-    this.sql.exec(schema);
+    if (!this.readOnly) this.sql.exec(schema);
   }
 
   /** Queues the synchronous action for the next group commit. Actions must not await. */

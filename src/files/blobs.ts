@@ -1,0 +1,35 @@
+/** What files/ needs of the store of ciphertext. */
+export interface StoredBlob {
+  readonly id: string;
+  readonly length: number;
+}
+
+export interface Space {
+  readonly total: number;
+  readonly free: number;
+}
+
+export interface BlobReader {
+  /** Bytes read; fewer than asked only at the end. */
+  read(buffer: Buffer, position: number): Promise<number>;
+  close(): Promise<void>;
+}
+
+/**
+ * Promises: `settle` resolves when the blob is durable under committed blobs and no longer under incoming ones, whatever
+ * power does; it refuses one that is shorter than `length`, and cuts one that is longer. Removing what is not there is
+ * no error.
+ */
+export interface BlobStore {
+  settle(id: string, length: number): Promise<void>;
+  /** Takes a settled blob back to the incoming ones, durably. */
+  unsettle(id: string): Promise<void>;
+  remove(id: string): Promise<void>;
+  removeIncoming(id: string): Promise<void>;
+  /** The names of incoming blobs survive a crash from here on. */
+  syncIncoming(): Promise<void>;
+  committed(): Promise<StoredBlob[]>;
+  incoming(): Promise<StoredBlob[]>;
+  open(id: string): Promise<BlobReader>;
+  space(): Promise<Space>;
+}

@@ -1,0 +1,152 @@
+/**
+ * Readings: a version pinned for one session, and the one way to its keys. A release checks the rights again, writes a
+ * durable record, and derives the keys only after that.
+ */
+import { randomBytes } from 'node:crypto';
+import { WaybillError } from '../base/errors.ts';
+import type { Request, Response } from '../broker/calls.ts';
+import type { FileKey } from '../keys/keys.ts';
+import type { Parts } from './parts.ts';
+import { runAt, segmentCount } from './runs.ts';
+import { entryOf } from './session.ts';
+import type { FileSession } from './session.ts';
+import type { Content, Version } from './store.ts';
+import { attributesOf, need, notFound, seesNames } from './view.ts';
+
+interface Reading {
+  readonly id: string;
+  readonly who: FileSession;
+  readonly folder: string;
+  readonly path: string;
+  /** Null for a new file that is being uploaded: there is nothing to release. */
+  readonly version: Version | null;
+  readonly key: FileKey;
+  released: boolean;
+}
+
+/** A front that was taken over must not fill the broker's memory; honest ones have a far lower bound of their own. */
+const READINGS_PER_SESSION = 10_000;
+
+export class Readings {
+  private readonly parts: Parts;
+  private readonly byId = new Map<string, Reading>();
+  private readonly bySession = new Map<string, Set<Reading>>();
+
+  constructor(parts: Parts) {
+    this.parts = parts;
+  }
+
+  openRead(who: FileSession, { path }: Request<'file.open-read'>): Response<'file.open-read'> {
+    const { store, view, uploads } = this.parts;
+    const place = view.find(who, path);
+    if (place.at !== 'below') throw new WaybillError('is-a-directory', `${path} is a directory`);
+    const { node, grant } = place;
+    const visible = seesNames(grant.rights);
+    if (node === null) {
+      if (uploads.own(place.parent.id, place.name, who.account) !== undefined)
+        throw new WaybillError('in-use', `the upload of ${path} is not complete; its content cannot be read yet`);
+      throw notFound(path);
+    }
+    if (!visible) throw notFound(path);
+    if (node.kind === 'directory') throw new WaybillError('is-a-directory', `${path} is a directory`);
+    need(grant, 'read', path);
+    const content = node.version === null ? null : store.content(node.version);
+    if (content === null) throw new WaybillError('content-missing', `${path}: the version is gone`);
+    const { version } = content;
+    const inline = this.inlineOf(version, path);
+    const reading = this.add(who, grant.folder, path, content.key, content);
+    const runs = [...version.runs];
+    return { reading, version: version.id, attributes: attributesOf(node, grant.rights), runs, inline };
+  }
+
+  inlineOf(version: Version, path: string): { blob: string; bytes: Buffer } | null {
+    if (version.inlineBlob === null) return null;
+    const bytes = this.parts.store.inline(version.id);
+    if (bytes === null)
+      throw new WaybillError('content-missing', `${path}: the content of version ${version.id} is gone`);
+    return { blob: version.inlineBlob, bytes };
+  }
+
+  /** Pins the content, if any, for as long as the reading lives. */
+  add(who: FileSession, folder: string, path: string, key: FileKey, content: Content | null): string {
+    if (this.parts.ended.get(who.session) === true) throw new WaybillError('session-ended', 'the session has ended');
+    let own = this.bySession.get(who.session);
+    if (own === undefined) this.bySession.set(who.session, (own = new Set()));
+    if (own.size >= READINGS_PER_SESSION)
+      throw new WaybillError('too-many-handles', `a session may have ${READINGS_PER_SESSION} files open`);
+    const id = randomBytes(16).toString('hex');
+    const reading = { id, who, folder, path, key, version: content?.version ?? null, released: false };
+    if (content !== null) this.parts.contents.pin(content.version.id);
+    this.byId.set(id, reading);
+    own.add(reading);
+    return id;
+  }
+
+  async release(who: FileSession, request: Request<'release'>): Promise<Response<'release'>> {
+    const { reading: id, first, count } = request;
+    const reading = this.own(who, id);
+    const { version } = reading;
+    if (version === null || first + count > segmentCount(version.size))
+      throw new WaybillError('offset-invalid', 'the version has no such segment');
+    await this.parts.store.write(() => {
+      // In the same turn as the commit: a session or a right that ended a moment ago releases nothing.
+      if (this.byId.get(id) !== reading) throw new WaybillError('session-ended', 'the reading has ended');
+      this.parts.grants.require(who.account, reading.folder, 'read');
+      const { folder, path } = reading;
+      const detail = { folder, path, file: version.file, version: version.id, first, count };
+      this.parts.ledger.append(entryOf(who, 'release', detail));
+    });
+    reading.released = true;
+    const keys = [];
+    for (let segment = first; segment < first + count; segment++) {
+      const blob = runAt(version.runs, segment)?.blob ?? null;
+      if (blob !== null) keys.push({ segment, key: this.parts.keys.segmentKey(reading.key, blob, segment) });
+    }
+    return { keys };
+  }
+
+  /** The record of what was sent joins the next group commit; nobody waits for it: the release before it is durable. */
+  close(who: FileSession, request: Request<'file.close'>): Response<'file.close'> {
+    const reading = this.own(who, request.reading);
+    this.end(reading, request.sent);
+    return {};
+  }
+
+  /** Null sent = unknown: the front or its connection is gone. */
+  endSession(session: string): void {
+    for (const reading of [...(this.bySession.get(session) ?? [])]) this.end(reading, null);
+  }
+
+  /** For uploads, whose base is released through a reading of their own. */
+  endById(id: string): void {
+    const reading = this.byId.get(id);
+    if (reading !== undefined) this.end(reading, null);
+  }
+
+  private end(reading: Reading, sent: number | null): void {
+    const { who, version } = reading;
+    this.byId.delete(reading.id);
+    const own = this.bySession.get(who.session);
+    own?.delete(reading);
+    if (own?.size === 0) this.bySession.delete(who.session);
+    if (version === null) return;
+    const last = this.parts.contents.unpin(version.id);
+    if (!last && !reading.released) return;
+    const work = this.parts.changes.run((change) => {
+      if (reading.released) {
+        const { folder, path } = reading;
+        this.parts.ledger.append(
+          entryOf(who, 'sent', { folder, path, file: version.file, version: version.id, bytes: sent }),
+        );
+      }
+      if (last) this.parts.contents.dropReplaced(change, version.id, who.session);
+    });
+    this.parts.changes.inBackground(work);
+  }
+
+  private own(who: FileSession, id: string): Reading {
+    const reading = this.byId.get(id);
+    if (reading?.who.session !== who.session) throw new WaybillError('handle-invalid', 'the reading has ended');
+    return reading;
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * Uploads in progress: opened, taken up again, continued, left behind, discarded. Committing: commit.ts.
+ * One session writes an upload at a time. A small one stays in memory until its commit; `persist` comes before its
+ * first byte reaches incoming/, so that no file there is without a row that explains it.
+ */
+import { WaybillError } from '../base/errors.ts';
+import type { Request, Response } from '../broker/calls.ts';
+import type { Parts } from './parts.ts';
+import type { Readings } from './readings.ts';
+import { checkRuns, ownedBy, segmentBytes } from './runs.ts';
+import { entryOf } from './session.ts';
+import type { FileSession } from './session.ts';
+import type { UploadRow } from './store.ts';
+import type { Extent, Upload } from './upload-registry.ts';
+
+export class Uploads {
+  private readonly parts: Parts;
+  private readonly readings: Readings;
+
+  constructor(parts: Parts, readings: Readings) {
+    this.parts = parts;
+    this.readings = readings;
+  }
+
+  /** The upload, when this session writes it and nothing else is being done to it. */
+  own(who: FileSession, id: string): Upload {
+    const upload = this.parts.uploads.get(id);
+    if (upload?.session !== who.session || upload.busy !== null)
+      throw new WaybillError('handle-invalid', 'the upload has ended');
+    upload.touched = this.parts.now();
+    return upload;
+  }
+
+  async persist(who: FileSession, request: Request<'upload.persist'>): Promise<Response<'upload.persist'>> {
+    const upload = this.own(who, request.upload);
+    const first = !upload.persisted;
+    // Marked before the row is written: a discard in between is queued behind the row and removes it.
+    upload.persisted = true;
+    try {
+      await this.parts.store.write(() => {
+        if (first) this.parts.store.insertUpload(rowOf(upload));
+      });
+    } catch (error) {
+      if (first) upload.persisted = false;
+      throw error;
+    }
+    return {};
+  }
+
+  async keys(who: FileSession, request: Request<'upload.keys'>): Promise<Response<'upload.keys'>> {
+    const upload = this.own(who, request.upload);
+    const { first, count, size } = request;
+    const asked = Array.from({ length: count }, (_, index) => first + index);
+    const issued = new Set([...upload.issued, ...asked]);
+    const charge = Math.max(upload.charged, chargeOf(issued, Math.max(size, upload.seen.size)));
+    this.parts.quota.reserve(upload.tenant, upload.charged, charge);
+    upload.charged = charge;
+    // A key of a segment that another session has written, or this one before it came back, lets it be read.
+    const holding = asked.filter((segment) => !upload.issued.has(segment) && holds(upload.kept, upload.blob, segment));
+    if (holding.length > 0) await this.recordRelease(who, upload, holding);
+    upload.issued = issued;
+    return {
+      keys: asked.map((segment) => ({ segment, key: this.parts.keys.segmentKey(upload.key, upload.blob, segment) })),
+    };
+  }
+
+  async progress(who: FileSession, request: Request<'upload.progress'>): Promise<Response<'upload.progress'>> {
+    const upload = this.own(who, request.upload);
+    const { size, runs, durable, idle } = request;
+    checkRuns(runs, size, upload.blob, upload.base);
+    const extent = { size, runs };
+    this.charge(upload, Math.max(chargeOf(upload.issued, size), ownedBy(upload.blob, runs, size).bytes));
+    upload.seen = extent;
+    if (durable && upload.persisted) await this.saveProgress(upload, extent);
+    if (idle) this.leave(upload, extent);
+    return {};
+  }
+
+  async discard(who: FileSession, request: Request<'upload.discard'>): Promise<Response<'upload.discard'>> {
+    await this.drop(this.own(who, request.upload));
+    return {};
+  }
+
+  /** Removes an upload in progress by name; one that another session is writing is left alone. */
+  async discardIdle(who: FileSession, upload: Upload): Promise<void> {
+    await upload.busy?.catch(() => undefined);
+    if (this.parts.uploads.get(upload.id) === undefined) return;
+    if (upload.session !== null && upload.session !== who.session)
+      throw new WaybillError('in-use', 'another session is uploading to this name');
+    await this.drop(upload);
+  }
+
+  /** Everything of it goes: its row first, then its file; a crash between leaves a leftover for recovery. */
+  async drop(upload: Upload): Promise<void> {
+    if (upload.persisted) await this.exclusively(upload, () => this.removeRow(upload));
+    else this.forget(upload);
+    if (upload.persisted) await this.parts.blobs.removeIncoming(upload.blob);
+  }
+
+  /** Takes it out of memory, and gives back what it holds. */
+  forget(upload: Upload): void {
+    if (this.parts.uploads.get(upload.id) === undefined) return;
+    this.parts.uploads.remove(upload);
+    this.charge(upload, 0);
+    if (upload.reading !== null) this.readings.endById(upload.reading);
+    upload.reading = null;
+    upload.session = null;
+    if (upload.base !== null) this.unpinBase(upload.base.id, upload);
+  }
+
+  /** The writer is gone: what is durable waits for the next one, the rest is dropped. */
+  leave(upload: Upload, kept: Extent): void {
+    if (!upload.persisted) {
+      this.forget(upload);
+      return;
+    }
+    if (upload.reading !== null) this.readings.endById(upload.reading);
+    upload.reading = null;
+    upload.session = null;
+    upload.kept = kept;
+    upload.seen = kept;
+    upload.issued = new Set();
+    this.charge(upload, ownedBy(upload.blob, kept.runs, kept.size).bytes);
+  }
+
+  async endSession(session: string): Promise<void> {
+    for (const upload of [...this.parts.uploads.all()]) {
+      if (upload.session !== session) continue;
+      // A commit that has begun is carried through: its data is complete.
+      await upload.busy?.catch(() => undefined);
+      if (upload.session === session) this.leave(upload, upload.kept);
+    }
+  }
+
+  /** Discards what nobody has touched since `before` (milliseconds). */
+  async sweep(before: number): Promise<number> {
+    const stale = [...this.parts.uploads.all()].filter((one) => one.session === null && one.touched < before);
+    for (const upload of stale) if (upload.busy === null) await this.drop(upload);
+    return stale.length;
+  }
+
+  /** One durable step at a time for an upload; whoever finds it busy waits or is refused. */
+  async exclusively<T>(upload: Upload, step: () => Promise<T>): Promise<T> {
+    while (upload.busy !== null) await upload.busy.catch(() => undefined);
+    const work = step();
+    upload.busy = work;
+    try {
+      return await work;
+    } finally {
+      upload.busy = null;
+    }
+  }
+
+  private charge(upload: Upload, bytes: number): void {
+    this.parts.quota.shift(upload.tenant, bytes - upload.charged);
+    upload.charged = bytes;
+  }
+
+  private async removeRow(upload: Upload): Promise<void> {
+    await this.parts.store.write(() => {
+      this.parts.store.removeUpload(upload.id);
+    });
+    this.forget(upload);
+  }
+
+  private async saveProgress(upload: Upload, { size, runs }: Extent): Promise<void> {
+    await this.parts.blobs.syncIncoming();
+    await this.parts.store.write(() => {
+      this.parts.store.saveProgress(upload.id, size, runs, upload.touched);
+    });
+    upload.kept = { size, runs };
+  }
+
+  /** Inside a write: keys of segments that hold bytes already go out. */
+  appendRelease(who: FileSession, upload: Upload, segments: readonly number[]): void {
+    const { id, name, key, blob } = upload;
+    this.parts.ledger.append(entryOf(who, 'release', { upload: id, name, file: key.file, blob, segments }));
+  }
+
+  private async recordRelease(who: FileSession, upload: Upload, segments: readonly number[]): Promise<void> {
+    await this.parts.store.write(() => {
+      if (upload.session !== who.session) throw new WaybillError('session-ended', 'the upload has ended');
+      this.appendRelease(who, upload, segments);
+    });
+  }
+
+  private unpinBase(version: string, upload: Upload): void {
+    const { changes, contents } = this.parts;
+    if (!contents.unpin(version)) return;
+    changes.inBackground(
+      changes.run((change) => {
+        contents.dropReplaced(change, version, upload.id);
+      }),
+    );
+  }
+}
+
+export function rowOf(upload: Upload): UploadRow {
+  const { id, tenant, account, parent, name, key, blob, epoch, kept, touched } = upload;
+  const base = upload.base?.id ?? null;
+  return { id, tenant, account, parent, name, key, base, blob, epoch, size: kept.size, runs: kept.runs, touched };
+}
+
+/** What an upload may store with the keys that it has, in a file of this size. */
+function chargeOf(issued: ReadonlySet<number>, size: number): number {
+  let bytes = 0;
+  for (const segment of issued) bytes += segmentBytes(size, segment);
+  return bytes;
+}
+
+export function holds(extent: Extent, blob: string, segment: number): boolean {
+  return extent.runs.some((run) => run.blob === blob && segment >= run.first && segment < run.first + run.count);
+}

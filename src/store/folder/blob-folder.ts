@@ -1,0 +1,156 @@
+/**
+ * Ciphertext in two folders of one file system: incoming/ (fronts write here) and blobs/ (nobody writes here; the
+ * broker moves blobs in and out). What fronts write is hostile: only regular files with a single name are taken.
+ */
+import { constants } from 'node:fs';
+import { mkdir, open, readdir, rename, lstat, statfs, unlink } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WaybillError } from '../../base/errors.ts';
+import type { BlobReader, BlobStore, Space, StoredBlob } from '../../files/blobs.ts';
+import { DirectorySync } from './directory-sync.ts';
+
+const BLOB = /^[0-9a-f]{32}$/;
+const SPACE_KNOWN_MS = 1000;
+
+export class BlobFolder implements BlobStore {
+  readonly blobs: string;
+  readonly incomingFolder: string;
+  private readonly blobsSync: DirectorySync;
+  private readonly incomingSync: DirectorySync;
+  private known: { at: number; space: Promise<Space> } | null = null;
+
+  private constructor(blobs: string, incoming: string) {
+    this.blobs = blobs;
+    this.incomingFolder = incoming;
+    this.blobsSync = new DirectorySync(blobs);
+    this.incomingSync = new DirectorySync(incoming);
+  }
+
+  /** Makes the two folders below `folder` where they are missing. */
+  static async open(folder: string): Promise<BlobFolder> {
+    const store = new BlobFolder(join(folder, 'blobs'), join(folder, 'incoming'));
+    await mkdir(store.blobs, { recursive: true, mode: 0o700 });
+    await mkdir(store.incomingFolder, { recursive: true, mode: 0o700 });
+    const [a, b] = await Promise.all([lstat(store.blobs), lstat(store.incomingFolder)]);
+    if (a.dev !== b.dev)
+      throw new WaybillError(
+        'data-folder-invalid',
+        `${store.blobs} and ${store.incomingFolder} must be on one file system`,
+      );
+    await new DirectorySync(folder).sync();
+    return store;
+  }
+
+  async settle(id: string, length: number): Promise<void> {
+    await this.confirm(id, length);
+    await rename(join(this.incomingFolder, id), join(this.blobs, id));
+    await this.syncBoth();
+  }
+
+  async unsettle(id: string): Promise<void> {
+    try {
+      await rename(join(this.blobs, id), join(this.incomingFolder, id));
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    await this.syncBoth();
+  }
+
+  async remove(id: string): Promise<void> {
+    await removeFile(join(this.blobs, id));
+  }
+
+  async removeIncoming(id: string): Promise<void> {
+    await removeFile(join(this.incomingFolder, id));
+  }
+
+  syncIncoming(): Promise<void> {
+    return this.incomingSync.sync();
+  }
+
+  committed(): Promise<StoredBlob[]> {
+    return listBlobs(this.blobs);
+  }
+
+  incoming(): Promise<StoredBlob[]> {
+    return listBlobs(this.incomingFolder);
+  }
+
+  async open(id: string): Promise<BlobReader> {
+    const handle = await openPlain(join(this.blobs, id), constants.O_RDONLY);
+    return {
+      read: async (buffer, position) => (await handle.read(buffer, 0, buffer.length, position)).bytesRead,
+      close: () => handle.close(),
+    };
+  }
+
+  space(): Promise<Space> {
+    const now = performance.now();
+    if (this.known !== null && now - this.known.at < SPACE_KNOWN_MS) return this.known.space;
+    const space = statfs(this.blobs).then((found) => ({
+      total: found.blocks * found.bsize,
+      free: found.bavail * found.bsize,
+    }));
+    this.known = { at: now, space };
+    return space;
+  }
+
+  /** Both directories of a move: not every file system logs a rename as one step. */
+  private async syncBoth(): Promise<void> {
+    await Promise.all([this.blobsSync.sync(), this.incomingSync.sync()]);
+  }
+
+  /** The front has fsynced its bytes; here only their number is looked at, on the file itself and not on a link. */
+  private async confirm(id: string, length: number): Promise<void> {
+    const handle = await openPlain(join(this.incomingFolder, id), constants.O_RDWR);
+    try {
+      const found = await handle.stat();
+      if (!found.isFile() || found.nlink !== 1)
+        throw new WaybillError('request-invalid', `incoming blob ${id} is not a plain file`);
+      if (found.size < length)
+        throw new WaybillError('content-missing', `incoming blob ${id} has ${found.size} of ${length} bytes`);
+      if (found.size === length) return;
+      await handle.truncate(length);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+async function openPlain(file: string, flags: number): Promise<FileHandle> {
+  try {
+    // O_NONBLOCK: a FIFO put in the blob's place must not stop the broker.
+    return await open(file, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    if (isMissing(cause)) throw new WaybillError('content-missing', `${file} does not exist`, { cause });
+    throw cause;
+  }
+}
+
+async function listBlobs(folder: string): Promise<StoredBlob[]> {
+  const found: StoredBlob[] = [];
+  for (const name of await readdir(folder)) {
+    if (!BLOB.test(name)) continue;
+    try {
+      found.push({ id: name, length: (await lstat(join(folder, name))).size });
+    } catch (error) {
+      // Removed since the directory was read.
+      if (!isMissing(error)) throw error;
+    }
+  }
+  return found;
+}
+
+async function removeFile(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+}
