@@ -51,10 +51,14 @@ export const ROOMS: readonly Room[] = [
   { room: 'policy', imports: ['base'], types: ['ledger'] },
   { room: 'files', imports: ['keys', 'policy', 'base'], types: ['broker/calls.ts', 'ledger'] },
   { room: 'keys', imports: ['base'] },
-  { room: 'ledger', imports: ['base'] },
+  { room: 'ledger', imports: ['base'], types: ['broker/calls.ts'] },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.
-  { room: 'store/sqlite', imports: ['base'], types: ['accounts', 'files', 'policy', 'keys', 'ledger'] },
+  {
+    room: 'store/sqlite',
+    imports: ['base'],
+    types: ['accounts', 'files', 'policy', 'keys', 'ledger', 'broker/calls.ts'],
+  },
   { room: 'store/folder', imports: ['base'], types: ['files', 'keys'] },
   { room: 'api', imports: [] },
   { room: 'base', imports: [] },

@@ -13,7 +13,7 @@ import type { CallRow } from './calls.ts';
 const nothing = z.object({});
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** Names that operators type and that stand in paths: the same for tenants, folders and logins. */
-const label = z.string().min(1).max(64);
+const label = z.string().min(1).max(255);
 const login = z.string().min(1).max(64);
 const id = z.string().regex(/^[0-9a-f]{32}$/);
 /** ISO 8601 in UTC: what people read and scripts sort. */
@@ -39,7 +39,7 @@ const tenant = z.object({
 });
 export type TenantRow = z.infer<typeof tenant>;
 
-const folder = z.object({ tenant: label, name: label, path: z.string(), files: count, bytes: count });
+const folder = z.object({ tenant: label, name: label, files: count, bytes: count });
 export type FolderRow = z.infer<typeof folder>;
 
 const account = z.object({
@@ -56,7 +56,8 @@ const account = z.object({
 });
 export type AccountRow = z.infer<typeof account>;
 
-const grant = z.object({ login, tenant: label, folder: label, rights: z.array(right) });
+/** `path`: where the account sees the folder. */
+const grant = z.object({ login, tenant: label, folder: label, path: z.string(), rights: z.array(right) });
 export type GrantRow = z.infer<typeof grant>;
 
 const key = z.object({
@@ -94,7 +95,6 @@ const session = z.object({
   /** What proved the sign-in: "publickey SHA256:... + totp". Never the credential. */
   credential: z.string(),
   started: moment,
-  client: z.string(),
 });
 export type SessionRow = z.infer<typeof session>;
 
@@ -125,7 +125,11 @@ export const ADMIN_CALLS = {
     }),
   ),
 
-  'tenant.add': changes(z.object({ name: label, displayName: z.string().max(200), quota: count.nullable() }), tenant),
+  /** `quota` left out: what the server's option --quota says. */
+  'tenant.add': changes(
+    z.object({ name: label, displayName: z.string().max(200), quota: count.nullable().optional() }),
+    tenant,
+  ),
   'tenant.list': reads(nothing, z.object({ tenants: z.array(tenant) })),
   'tenant.set-quota': changes(z.object({ name: label, quota: count.nullable() }), tenant),
   /** Refused while the tenant still has folders or accounts: nothing disappears by a slip of the hand. */
@@ -133,8 +137,8 @@ export const ADMIN_CALLS = {
 
   'folder.add': changes(z.object({ tenant: label, name: label }), folder),
   'folder.list': reads(z.object({ tenant: label.nullable() }), z.object({ folders: z.array(folder) })),
-  /** Refused while it holds files, unless `contents`. */
-  'folder.remove': changes(z.object({ tenant: label, name: label, contents: z.boolean() }), nothing),
+  /** Refused while it holds files. The grants on it end. */
+  'folder.remove': changes(z.object({ tenant: label, name: label }), nothing),
 
   'account.add': changes(
     z.object({ tenant: label, login, displayName: z.string().max(200), administrator: z.boolean() }),

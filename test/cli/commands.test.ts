@@ -11,7 +11,7 @@ const ED25519 = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJuq5BSvLiMmELyHNqBOvDKL3fM
 const ID = '0123456789abcdef0123456789abcdef';
 
 const tenant = { name: 't', displayName: 'T', quota: null, used: 5, folders: 1, accounts: 1 };
-const folder = { tenant: 't', name: 'f', path: '/f', files: 1, bytes: 2048 };
+const folder = { tenant: 't', name: 'f', files: 1, bytes: 2048 };
 const account = {
   login: 'anna',
   tenant: 't',
@@ -23,7 +23,7 @@ const account = {
   keys: 1,
   require: [['publickey', 'totp']],
 };
-const grant = { login: 'anna', tenant: 't', folder: 'f', rights: ['list', 'read'] };
+const grant = { login: 'anna', tenant: 't', folder: 'f', path: '/f', rights: ['list', 'read'] };
 const key = {
   id: ID,
   login: 'anna',
@@ -41,9 +41,8 @@ const session = {
   tenant: 't',
   protocol: 'sftp',
   address: '127.0.0.1',
-  credential: 'publickey SHA256:x',
+  credential: 'publickey SHA256:x\u001b[2J',
   started: '2026-01-01T00:00:00Z',
-  client: 'SSH-2.0-OpenSSH\u001b[2J',
 };
 const revocation = { kind: 'key', authority: null, value: 'SHA256:x', revoked: '2026-01-01T00:00:00Z' };
 const nothing = {};
@@ -136,7 +135,7 @@ const LINES: Readonly<Record<string, string>> = {
   'tenant remove': 'tenant remove t',
   'folder add': 'folder add t/f',
   'folder list': 'folder list t',
-  'folder remove': 'folder remove t/f --contents',
+  'folder remove': 'folder remove t/f',
   'account add': 'account add anna --tenant t --key id.pub',
   'account list': 'account list',
   'account suspend': 'account suspend anna',

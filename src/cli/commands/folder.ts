@@ -12,7 +12,7 @@ export const FOLDER_COMMANDS = [
     options: {},
     async run(input, { server, output }) {
       const row = await server.call('folder.add', splitFolder(input.folder));
-      output.answer(row, `Folder ${row.tenant}/${row.name} is there; accounts with a grant see it as ${row.path}`);
+      output.answer(row, `Folder ${row.tenant}/${row.name} is there; accounts with a grant see it as /${row.name}`);
     },
   }),
   command({
@@ -22,17 +22,17 @@ export const FOLDER_COMMANDS = [
     options: {},
     async run(input, { server, output }) {
       const answer = await server.call('folder.list', { tenant: input.tenant });
-      const rows = answer.folders.map((row) => [row.tenant, row.name, row.path, row.files, formatSize(row.bytes)]);
-      output.table(answer, ['TENANT', 'FOLDER', 'PATH', 'FILES', 'SIZE'], rows, 'No folders.');
+      const rows = answer.folders.map((row) => [row.tenant, row.name, row.files, formatSize(row.bytes)]);
+      output.table(answer, ['TENANT', 'FOLDER', 'FILES', 'SIZE'], rows, 'No folders.');
     },
   }),
   command({
     name: 'folder remove',
-    doc: 'Remove an empty folder.',
+    doc: 'Remove an empty folder, with the grants on it.',
     arguments: { folder },
-    options: { contents: { doc: 'Remove the files in it as well. They cannot be brought back.' } },
+    options: {},
     async run(input, { server, output }) {
-      await server.call('folder.remove', { ...splitFolder(input.folder), contents: input.contents });
+      await server.call('folder.remove', splitFolder(input.folder));
       output.answer({ removed: input.folder }, `Folder ${input.folder} is removed.`);
     },
   }),

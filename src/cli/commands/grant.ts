@@ -33,7 +33,10 @@ export const GRANT_COMMANDS = [
     async run(input, { server, output }) {
       const rights = parseRights(input.rights ?? DEFAULT_RIGHTS);
       const row = await server.call('grant.add', { login: input.login, ...folderOfGrant(input.folder), rights });
-      output.answer(row, `${row.login} may ${row.rights.join(', ')} in ${row.tenant}/${row.folder}.`);
+      output.answer(
+        row,
+        `${row.login} may ${row.rights.join(', ')} in ${row.tenant}/${row.folder}, which it sees as ${row.path}.`,
+      );
     },
   }),
   command({
@@ -46,8 +49,13 @@ export const GRANT_COMMANDS = [
     },
     async run(input, { server, output }) {
       const answer = await server.call('grant.list', { login: input.login, tenant: input.tenant });
-      const rows = answer.grants.map((row) => [row.login, `${row.tenant}/${row.folder}`, row.rights.join(',')]);
-      output.table(answer, ['LOGIN', 'FOLDER', 'RIGHTS'], rows, 'No grants.');
+      const rows = answer.grants.map((row) => [
+        row.login,
+        `${row.tenant}/${row.folder}`,
+        row.path,
+        row.rights.join(','),
+      ]);
+      output.table(answer, ['LOGIN', 'FOLDER', 'SEEN AS', 'RIGHTS'], rows, 'No grants.');
     },
   }),
   command({

@@ -17,9 +17,8 @@ export const SESSION_COMMANDS = [
         row.address,
         row.credential,
         row.started,
-        row.client,
       ]);
-      const headings = ['SESSION', 'LOGIN', 'TENANT', 'PROTOCOL', 'ADDRESS', 'CREDENTIAL', 'STARTED', 'CLIENT'];
+      const headings = ['SESSION', 'LOGIN', 'TENANT', 'PROTOCOL', 'ADDRESS', 'CREDENTIAL', 'STARTED'];
       output.table(answer, headings, rows, 'No sessions.');
     },
   }),

@@ -17,13 +17,13 @@ export const TENANT_COMMANDS = [
     arguments: { name },
     options: {
       'display-name': { value: 'TEXT', doc: 'The name that people see.', fallback: 'NAME' },
-      quota: { ...quota, fallback: 'none' },
+      quota: { ...quota, fallback: 'what serve --quota says' },
     },
     async run(input, { server, output }) {
       const row = await server.call('tenant.add', {
         name: input.name,
         displayName: input['display-name'] ?? input.name,
-        quota: parseSize('--quota', input.quota ?? 'none'),
+        ...(input.quota === null ? {} : { quota: parseSize('--quota', input.quota) }),
       });
       output.answer(row, sentence(row));
     },

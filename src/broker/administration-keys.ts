@@ -1,0 +1,137 @@
+import type { Account, Authority, KeyCredential } from '../accounts/account.ts';
+import { WaybillError } from '../base/errors.ts';
+import { restrictionOptions } from '../sshkeys/authorized-keys.ts';
+import { fingerprint, publicKeyLine } from '../sshkeys/public-key.ts';
+import type { AdminRequest, KeyRow } from './admin-calls.ts';
+import { moment } from './administration-parts.ts';
+import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
+
+type KeyCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `key.${string}`>>;
+type Revoked = AdminRequest<'key.revoke'>['what'];
+
+interface OwnedKey {
+  readonly account: Account;
+  readonly key: KeyCredential;
+}
+
+export function keyHandlers(parts: AdministrationParts): KeyCalls {
+  const { accounts, tenants, connections, hostKeys } = parts;
+  return {
+    'key.add': async ({ login, line }) => {
+      const key = await accounts.addKey(login, line);
+      return keyRow(parts, { account: accounts.get(login), key });
+    },
+    'key.add-authority': async ({ tenant, line }) =>
+      authorityRow(parts, await accounts.addCertificateAuthority(tenants.byName(tenant).id, line)),
+    'key.list': ({ login, tenant }) => {
+      const owner = tenant === null ? null : tenants.byName(tenant).id;
+      const asked = login === null ? accounts.list(owner) : [accounts.get(login)];
+      const own = asked.filter((account) => owner === null || account.tenant === owner);
+      const keys = own.flatMap((account) => keysOf(parts, account)).map((key) => keyRow(parts, key));
+      const authorities = login === null ? accounts.authorities(owner) : [];
+      return { keys: [...keys, ...authorities.map((authority) => authorityRow(parts, authority))] };
+    },
+    'key.remove': async ({ key }) => {
+      const id = await removeKey(parts, key);
+      connections.end(({ proofs }) => proofs.includes(id), 'the key of this session was removed');
+      return {};
+    },
+    'key.revoke': async ({ what }) => {
+      const print = await revoke(parts, what);
+      // Certificates of an authority are named in more than one way: all sessions by it end, good ones come back.
+      const ended = connections.end(
+        ({ proofs, credential }) => proofs.includes(print) || credential.includes(print),
+        'the key of this session was revoked',
+      );
+      return { revoked: revocationRow(what, print), ended };
+    },
+    'key.revoked': () => ({
+      revoked: accounts.revocations().map(({ kind, authority, value, created }) => ({
+        kind: kind === 'fingerprint' ? 'key' : kind,
+        authority: authority === '' ? null : authority,
+        value,
+        revoked: moment(created),
+      })),
+    }),
+    'key.host': () => ({
+      keys: hostKeys.map((key) => ({
+        algorithm: key.type,
+        fingerprint: fingerprint(key.blob),
+        line: publicKeyLine(key),
+      })),
+    }),
+  };
+}
+
+/** Answers the fingerprint of the key or authority. */
+async function revoke({ accounts }: AdministrationParts, what: Revoked): Promise<string> {
+  if (what.kind === 'key') return await accounts.revoke(what.key);
+  await accounts.revokeCertificates(what.kind, what.authority, what.kind === 'serial' ? what.serial : what.keyId);
+  return what.authority;
+}
+
+function revocationRow(what: Revoked, print: string) {
+  const revoked = moment(Date.now());
+  if (what.kind === 'key') return { kind: what.kind, authority: null, value: print, revoked };
+  return { kind: what.kind, authority: print, value: what.kind === 'serial' ? what.serial : what.keyId, revoked };
+}
+
+/** By id or fingerprint, of an account or an authority; answers the id. */
+async function removeKey(parts: AdministrationParts, named: string): Promise<string> {
+  const { accounts } = parts;
+  const fits = (one: { readonly id: string; readonly fingerprint: string }): boolean =>
+    one.id === named || one.fingerprint === named;
+  const keys = accounts
+    .list(null)
+    .flatMap((account) => keysOf(parts, account))
+    .filter(({ key }) => fits(key));
+  const authorities = accounts.authorities(null).filter(fits);
+  if (keys.length + authorities.length > 1) {
+    const owners = keys.map(({ account }) => account.login).join(', ');
+    throw new WaybillError(
+      'option-invalid',
+      `more than one has this key (${owners}); name it by id: waybill key list --json`,
+    );
+  }
+  const [key] = keys;
+  if (key !== undefined) return (await accounts.removeCredential(key.key.id)).id;
+  const [authority] = authorities;
+  if (authority === undefined) throw new WaybillError('not-found', 'no key has this fingerprint or id');
+  return (await accounts.removeCertificateAuthority(authority.id)).id;
+}
+
+function keysOf({ accounts }: AdministrationParts, account: Account): OwnedKey[] {
+  return accounts
+    .credentials(account.login)
+    .filter((credential) => credential.kind === 'key')
+    .map((key) => ({ account, key }));
+}
+
+function keyRow({ tenants }: AdministrationParts, { account, key }: OwnedKey): KeyRow {
+  return {
+    id: key.id,
+    login: account.login,
+    tenant: tenants.get(account.tenant).name,
+    kind: 'key',
+    algorithm: key.algorithm,
+    fingerprint: key.fingerprint,
+    comment: key.label,
+    options: restrictionOptions(key.restrictions),
+    added: moment(key.created),
+  };
+}
+
+function authorityRow({ tenants }: AdministrationParts, authority: Authority): KeyRow {
+  const { id, tenant, algorithm, label, created } = authority;
+  return {
+    id,
+    login: null,
+    tenant: tenants.get(tenant).name,
+    kind: 'certificate-authority',
+    algorithm,
+    fingerprint: authority.fingerprint,
+    comment: label,
+    options: [],
+    added: moment(created),
+  };
+}

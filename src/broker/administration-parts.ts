@@ -1,0 +1,35 @@
+/** What the handlers of administrator calls work with; main.ts fills it once. */
+import type { Accounts } from '../accounts/accounts.ts';
+import type { Folders } from '../files/folders.ts';
+import type { Tenants } from '../files/tenants.ts';
+import type { Grants } from '../policy/grants.ts';
+import type { PublicKey } from '../sshkeys/public-key.ts';
+import type { AdminCalls, AdminResponse } from './admin-calls.ts';
+import type { Caller } from './calls.ts';
+import type { Connections } from './connections.ts';
+import type { Handlers } from './dispatch.ts';
+
+/** The socket itself has shown who the administrator is; there is nothing more to tell of the caller. */
+export type AdminCallers = Readonly<Record<Caller, null>>;
+export type AdminHandlers = Handlers<AdminCalls, AdminCallers>;
+
+export interface AdministrationParts {
+  readonly tenants: Tenants;
+  readonly folders: Folders;
+  readonly accounts: Accounts;
+  readonly grants: Grants;
+  readonly connections: Pick<Connections, 'list' | 'end'>;
+  readonly hostKeys: readonly PublicKey[];
+  /** Quota of tenants that are added without one. */
+  readonly defaultQuota: number | null;
+  /** One write of the metadata store. */
+  readonly write: (action: () => void) => Promise<void>;
+  /** Bytes used by a tenant, by id. */
+  readonly usage: (tenant: string) => { readonly limit: number | null; readonly used: number };
+  readonly status: () => AdminResponse<'server.status'>;
+  readonly check: (after: string | null) => Promise<AdminResponse<'check.next'>>;
+}
+
+export function moment(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

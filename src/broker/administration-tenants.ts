@@ -1,0 +1,46 @@
+import type { Folder, Tenant } from '../files/store.ts';
+import type { FolderRow, TenantRow } from './admin-calls.ts';
+import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
+
+type TenantCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `tenant.${string}` | `folder.${string}`>>;
+
+export function tenantHandlers(parts: AdministrationParts): TenantCalls {
+  const { tenants, folders, accounts } = parts;
+  return {
+    'tenant.add': async ({ name, displayName, quota = parts.defaultQuota }) =>
+      tenantRow(parts, await tenants.create({ name, displayName, quota })),
+    'tenant.list': () => ({ tenants: tenants.list().map((tenant) => tenantRow(parts, tenant)) }),
+    'tenant.set-quota': async ({ name, quota }) =>
+      tenantRow(parts, await tenants.setQuota(tenants.byName(name).id, quota)),
+    'tenant.remove': async ({ name }) => {
+      const { id } = tenants.byName(name);
+      await tenants.remove(id);
+      for (const authority of accounts.authorities(id)) await accounts.removeCertificateAuthority(authority.id);
+      return {};
+    },
+    'folder.add': async ({ tenant, name }) => {
+      const owner = tenants.byName(tenant);
+      return folderRow(parts, owner, await folders.create(owner.id, name));
+    },
+    'folder.list': ({ tenant }) => {
+      const owners = tenant === null ? tenants.list() : [tenants.byName(tenant)];
+      return {
+        folders: owners.flatMap((owner) => folders.list(owner.id).map((folder) => folderRow(parts, owner, folder))),
+      };
+    },
+    'folder.remove': async ({ tenant, name }) => {
+      await folders.remove(folders.byName(tenants.byName(tenant).id, name).id);
+      return {};
+    },
+  };
+}
+
+function tenantRow({ folders, accounts, usage }: AdministrationParts, tenant: Tenant): TenantRow {
+  const { id, name, displayName, quota } = tenant;
+  const { used } = usage(id);
+  return { name, displayName, quota, used, folders: folders.list(id).length, accounts: accounts.list(id).length };
+}
+
+function folderRow({ folders }: AdministrationParts, tenant: Tenant, folder: Folder): FolderRow {
+  return { tenant: tenant.name, name: folder.name, ...folders.totals(folder) };
+}

@@ -1,0 +1,50 @@
+/** The handlers of ADMIN_CALLS. Each is a few words over the room that does the work; what ends sessions stands here. */
+import { WaybillError } from '../base/errors.ts';
+import { accountHandlers, grantHandlers } from './administration-accounts.ts';
+import { keyHandlers } from './administration-keys.ts';
+import { moment } from './administration-parts.ts';
+import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
+import { tenantHandlers } from './administration-tenants.ts';
+
+type SessionCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `session.${string}`>>;
+
+export function administrationHandlers(parts: AdministrationParts): AdminHandlers {
+  return {
+    ...tenantHandlers(parts),
+    ...accountHandlers(parts),
+    ...grantHandlers(parts),
+    ...keyHandlers(parts),
+    ...sessionHandlers(parts),
+    'server.status': () => parts.status(),
+    'check.next': ({ after }) => parts.check(after),
+  };
+}
+
+function sessionHandlers({ accounts, connections }: AdministrationParts): SessionCalls {
+  return {
+    'session.list': ({ login }) => {
+      const account = login === null ? null : accounts.get(login).id;
+      const sessions = connections.list().filter((session) => account === null || session.account === account);
+      return {
+        sessions: sessions.map(({ session, login: name, tenantName, address, credential, started }) => ({
+          session,
+          login: name,
+          tenant: tenantName,
+          protocol: 'sftp',
+          address,
+          credential,
+          started: moment(started),
+        })),
+      };
+    },
+    'session.end': ({ session, login, reason }) => {
+      const account = login === null ? null : accounts.get(login).id;
+      if ((session === null) === (account === null)) {
+        throw new WaybillError('request-invalid', 'name a session or an account');
+      }
+      const ended = connections.end((one) => one.session === session || one.account === account, reason);
+      if (ended === 0 && session !== null) throw new WaybillError('not-found', 'no open session has this name');
+      return { ended };
+    },
+  };
+}
