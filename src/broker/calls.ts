@@ -184,6 +184,8 @@ export const FRONT_CALLS = {
       algorithm: z.string().max(64),
       blob: bytes(16384),
       signature: bytes(8192),
+      /** Only for publickey-hostbound-v00@openssh.com: the host key that the client signed over; the broker checks that it is the one it signed with. */
+      hostKey: bytes(16384).optional(),
     }),
     response: signInAnswer,
   },
