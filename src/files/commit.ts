@@ -39,8 +39,9 @@ export class Committing {
     this.uploads = uploads;
   }
 
-  async commit(who: FileSession, call: Call): Promise<Answer> {
-    const upload = this.uploads.own(who, call.upload);
+  async commit(who: FileSession, told: Call): Promise<Answer> {
+    const upload = this.uploads.own(who, told.upload);
+    const call = withCarriedRuns(upload, told);
     const owned = check(upload, call);
     const answer = await this.uploads.exclusively(upload, () => this.carryOut(who, upload, call, owned));
     // Its file is in blobs/ by now, or was not needed (an inline content, a blob that nothing refers to).
@@ -143,6 +144,13 @@ export class Committing {
       store.addUsed(tenant, owned.bytes);
     }
   }
+}
+
+/** An inline content travels without runs; left as it was, it comes back so. */
+function withCarriedRuns(upload: Upload, call: Call): Call {
+  const { base } = upload;
+  const carried = call.inline === null && call.runs.length === 0 && call.size > 0 && call.size === base?.size;
+  return carried && base.inlineBlob !== null ? { ...call, runs: [...base.runs] } : call;
 }
 
 /** What the front says it made, against what it may have made. */

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
-import type { Request, Response } from '../broker/calls.ts';
+import type { Request, Response, SegmentRun } from '../broker/calls.ts';
 import type { FileKey } from '../keys/keys.ts';
 import type { Parts } from './parts.ts';
 import { runAt, segmentCount } from './runs.ts';
@@ -26,6 +26,11 @@ interface Reading {
 
 /** A front that was taken over must not fill the broker's memory; honest ones have a far lower bound of their own. */
 const READINGS_PER_SESSION = 10_000;
+
+/** How runs travel: a content that is wholly the inline frame has none. */
+export function runsBeside(inline: { blob: string } | null, runs: readonly SegmentRun[]): SegmentRun[] {
+  return inline !== null && runs.some((run) => run.blob === inline.blob) ? [] : [...runs];
+}
 
 export class Readings {
   private readonly parts: Parts;
@@ -55,7 +60,7 @@ export class Readings {
     const { version } = content;
     const inline = this.inlineOf(version, path);
     const reading = this.add(who, grant.folder, path, content.key, content);
-    const runs = [...version.runs];
+    const runs = runsBeside(inline, version.runs);
     return { reading, version: version.id, attributes: attributesOf(node, grant.rights), runs, inline };
   }
 

@@ -4,6 +4,7 @@ import { WaybillError } from '../base/errors.ts';
 import type { Attributes, Request, Response } from '../broker/calls.ts';
 import { refuseDirectory, refuseLookalike } from './namespace.ts';
 import type { Parts } from './parts.ts';
+import { runsBeside } from './readings.ts';
 import type { Readings } from './readings.ts';
 import type { FileSession } from './session.ts';
 import type { Content } from './store.ts';
@@ -136,6 +137,6 @@ export class UploadOpening {
     upload.reading = reading;
     const attributes: Attributes = uploadAttributes(upload, place.grant.rights);
     const { id, blob, epoch } = upload;
-    return { upload: id, blob, epoch, attributes, runs: [...upload.kept.runs], inline, key, reading };
+    return { upload: id, blob, epoch, attributes, runs: runsBeside(inline, upload.kept.runs), inline, key, reading };
   }
 }

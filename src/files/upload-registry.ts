@@ -72,7 +72,7 @@ export class UploadRegistry {
   add(upload: Upload): void {
     this.byId.set(upload.id, upload);
     let names = this.byPlace.get(upload.parent);
-    if (names === undefined) this.byPlace.set(upload.parent, (names = new Map()));
+    if (names === undefined) this.byPlace.set(upload.parent, (names = new Map<string, Upload[]>()));
     const there = names.get(upload.name);
     if (there === undefined) names.set(upload.name, [upload]);
     else there.push(upload);

@@ -212,16 +212,15 @@ export class Client {
   async read(reading: Response<'file.open-read'>): Promise<Buffer> {
     const { size } = reading.attributes;
     const content = Buffer.alloc(size);
-    for (const run of reading.runs)
+    const inline = reading.inline;
+    const runs = inline === null ? reading.runs : [{ first: 0, count: 1, blob: inline.blob }];
+    for (const run of runs)
       for (let segment = run.first; segment < run.first + run.count; segment++) {
         const request = { reading: reading.reading, first: segment, count: 1 };
         const { keys } = await this.call('release', request);
         if (run.blob === null) continue;
         const key = keys[0]?.key ?? Buffer.alloc(0);
-        const stored =
-          reading.inline?.blob === run.blob
-            ? reading.inline.bytes
-            : await readFile(join(this.world.blobFolder.blobs, run.blob));
+        const stored = inline !== null ? inline.bytes : await readFile(join(this.world.blobFolder.blobs, run.blob));
         for (let frame = segment * FRAMES_PER_SEGMENT; frame < (segment + 1) * FRAMES_PER_SEGMENT; frame++) {
           const length = plainLength(frame, size);
           if (length === 0) break;
