@@ -101,8 +101,16 @@ export type SessionRow = z.infer<typeof session>;
 const hostKey = z.object({ algorithm: z.string(), fingerprint: z.string(), line: z.string() });
 export type HostKeyRow = z.infer<typeof hostKey>;
 
-const damage = z.object({ tenant: z.string(), path: z.string(), version: z.string(), problem: z.string() });
-export type DamageRow = z.infer<typeof damage>;
+const finding = z.object({
+  /** `orphan`: bytes that nothing needs; everything else is damage. */
+  problem: z.enum(['damaged', 'missing', 'short', 'key-unavailable', 'orphan']),
+  tenant: z.string(),
+  /** Folder and path, as /FOLDER/PATH; null when no name leads to the version. */
+  path: z.string().nullable(),
+  version: z.string().nullable(),
+  message: z.string(),
+});
+export type FindingRow = z.infer<typeof finding>;
 
 function reads<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
   return { who: 'administrator', writes: false, records: [], request, response } as const;
@@ -188,7 +196,7 @@ export const ADMIN_CALLS = {
   /** A bounded part of the walk over the store; call again with `after` = `next` until that is null. */
   'check.next': reads(
     z.object({ after: z.string().max(200).nullable() }),
-    z.object({ versions: count, bytes: count, damaged: z.array(damage), next: z.string().nullable() }),
+    z.object({ versions: count, bytes: count, findings: z.array(finding), next: z.string().nullable() }),
   ),
 } as const satisfies Record<string, CallRow>;
 

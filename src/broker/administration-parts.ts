@@ -1,5 +1,6 @@
 /** What the handlers of administrator calls work with; main.ts fills it once. */
 import type { Accounts } from '../accounts/accounts.ts';
+import type { CheckStep } from '../files/check.ts';
 import type { Folders } from '../files/folders.ts';
 import type { Tenants } from '../files/tenants.ts';
 import type { Grants } from '../policy/grants.ts';
@@ -27,7 +28,8 @@ export interface AdministrationParts {
   /** Bytes used by a tenant, by id. */
   readonly usage: (tenant: string) => { readonly limit: number | null; readonly used: number };
   readonly status: () => AdminResponse<'server.status'>;
-  readonly check: (after: string | null) => Promise<AdminResponse<'check.next'>>;
+  /** checkNext of files/check.ts. */
+  readonly check: (after: string) => Promise<CheckStep>;
 }
 
 export function moment(milliseconds: number): string {

@@ -1,5 +1,7 @@
 /** The handlers of ADMIN_CALLS. Each is a few words over the room that does the work; what ends sessions stands here. */
 import { WaybillError } from '../base/errors.ts';
+import type { Finding } from '../files/check.ts';
+import type { FindingRow } from './admin-calls.ts';
 import { accountHandlers, grantHandlers } from './administration-accounts.ts';
 import { keyHandlers } from './administration-keys.ts';
 import { moment } from './administration-parts.ts';
@@ -16,7 +18,10 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
     ...keyHandlers(parts),
     ...sessionHandlers(parts),
     'server.status': () => parts.status(),
-    'check.next': ({ after }) => parts.check(after),
+    'check.next': async ({ after }) => {
+      const { versions, bytes, findings, next } = await parts.check(after ?? '');
+      return { versions, bytes, findings: findings.map(findingRow), next };
+    },
   };
 }
 
@@ -47,4 +52,8 @@ function sessionHandlers({ accounts, connections }: AdministrationParts): Sessio
       return { ended };
     },
   };
+}
+
+function findingRow({ problem, tenant, folder, path, version, message }: Finding): FindingRow {
+  return { problem, tenant, path: folder === null ? null : `/${folder}/${path ?? ''}`, version, message };
 }

@@ -86,7 +86,7 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'key.host': { keys: [{ algorithm: 'ssh-ed25519', fingerprint: 'SHA256:x', line: 'ssh-ed25519 AAAA' }] },
   'session.list': { sessions: [session] },
   'session.end': { ended: 1 },
-  'check.next': { versions: 1, bytes: 10, damaged: [], next: null },
+  'check.next': { versions: 1, bytes: 10, findings: [], next: null },
 };
 
 interface Ran {
@@ -267,22 +267,28 @@ describe('commands', () => {
   });
 
   it('check goes through all parts and ends with its own code when something is damaged', async () => {
-    const damaged = { tenant: 't', path: '/f/a', version: ID, problem: 'frame 3 of segment 0 fails its check' };
+    const damaged = { problem: 'damaged', tenant: 't', path: '/f/a', version: ID, message: 'frame 3 was altered' };
+    const orphan = { problem: 'orphan', tenant: '', path: null, version: null, message: 'no version needs it' };
     let part = 0;
     const next = () => {
       part++;
-      return { versions: 1, bytes: 10, damaged: part === 2 ? [damaged] : [], next: part < 3 ? String(part) : null };
+      return {
+        versions: 1,
+        bytes: 10,
+        findings: part === 2 ? [damaged, orphan] : [],
+        next: part < 3 ? String(part) : null,
+      };
     };
     const ran = await run('check --json', { answers: { 'check.next': next } });
     assert.equal(ran.code, 8);
-    assert.deepEqual(JSON.parse(ran.out), { versions: 3, bytes: 30, damaged: [damaged] });
+    assert.deepEqual(JSON.parse(ran.out), { versions: 3, bytes: 30, findings: [damaged, orphan] });
     assert.deepEqual(
       ran.calls.map(({ request }) => request),
-      [{ after: null }, { after: '1' }, { after: '2' }],
+      [{ after: '' }, { after: '1' }, { after: '2' }],
     );
     part = 0;
     const people = await run('check', { answers: { 'check.next': next } });
-    assert.match(people.err, /^t:\/f\/a version 0123456789abcdef0123456789abcdef: frame 3/);
+    assert.match(people.err, /^t:\/f\/a version 0123456789abcdef0123456789abcdef: damaged: frame 3/);
     assert.equal((await run('check')).code, 0);
   });
 });

@@ -2,7 +2,7 @@ import { command } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printable } from '../output.ts';
 import { formatSize } from '../sizes.ts';
-import type { DamageRow } from '../../broker/admin-calls.ts';
+import type { AdminResponse, FindingRow } from '../../broker/admin-calls.ts';
 
 export const CHECK_COMMAND = command({
   name: 'check',
@@ -13,23 +13,24 @@ export const CHECK_COMMAND = command({
   arguments: {},
   options: {},
   async run(_input, { server, output }) {
-    const total = { versions: 0, bytes: 0, damaged: [] as DamageRow[] };
-    let after: string | null = null;
-    do {
-      const part: Awaited<ReturnType<typeof server.call<'check.next'>>> = await server.call('check.next', { after });
+    const total = { versions: 0, bytes: 0, findings: [] as FindingRow[] };
+    for (let after: string | null = ''; after !== null;) {
+      const part: AdminResponse<'check.next'> = await server.call('check.next', { after });
       total.versions += part.versions;
       total.bytes += part.bytes;
-      total.damaged.push(...part.damaged);
-      for (const row of part.damaged) {
-        output.note(printable(`${row.tenant}:${row.path} version ${row.version}: ${row.problem}`));
-      }
+      total.findings.push(...part.findings);
+      for (const row of part.findings) output.note(describe(row));
       after = part.next;
-    } while (after !== null);
-    const what = `${total.versions} versions, ${formatSize(total.bytes)} checked`;
-    output.answer(
-      total,
-      total.damaged.length === 0 ? `${what}; all are whole.` : `${what}; ${total.damaged.length} are damaged.`,
-    );
-    return total.damaged.length === 0 ? EXIT.success.code : EXIT.damaged.code;
+    }
+    const damaged = total.findings.filter(({ problem }) => problem !== 'orphan').length;
+    const verdict = damaged === 0 ? 'all are whole' : `${damaged} ${damaged === 1 ? 'is' : 'are'} damaged`;
+    output.answer(total, `${total.versions} versions, ${formatSize(total.bytes)} checked; ${verdict}.`);
+    return damaged === 0 ? EXIT.success.code : EXIT.damaged.code;
   },
 });
+
+function describe({ problem, tenant, path, version, message }: FindingRow): string {
+  if (problem === 'orphan') return printable(`note: ${message}`);
+  const where = `${tenant}:${path ?? '(no name any more)'}`;
+  return printable(`${where} version ${version ?? '-'}: ${problem}: ${message}`);
+}
