@@ -15,7 +15,7 @@ interface Mac {
 }
 
 /** Missing in @types/node as of 26.6. */
-const { createMac } = crypto as unknown as { createMac(algorithm: 'poly1305', key: Buffer): Mac };
+const { createMac } = crypto as unknown as { createMac: (algorithm: 'poly1305', key: Buffer) => Mac };
 
 /** OpenSSL's form: block counter (64 bits little-endian), then the nonce, here the sequence number as uint64. */
 function nonceOf(sequence: number): Buffer {

@@ -12,7 +12,7 @@ export class SendQueue {
   /** Null while nothing holds the way. */
   private waiting: (readonly Buffer[])[] | null = null;
   private waitingBytes = 0;
-  private waiters: (() => void)[] = [];
+  private readonly waiters: (() => void)[] = [];
   private ended = false;
 
   constructor(writer: PacketWriter) {
