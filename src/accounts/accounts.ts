@@ -97,10 +97,12 @@ export class Accounts {
     return this.get(login);
   }
 
-  async remove(login: string): Promise<Account> {
+  /** `also` runs in the same transaction: what other rooms hold for the account goes with it or not at all. */
+  async remove(login: string, also: (account: Account) => void = () => undefined): Promise<Account> {
     const account = this.get(login);
     await this.change(account, 'account.remove', { login }, () => {
       present(this.parts.store.removeAccount(account.id));
+      also(account);
     });
     return account;
   }
@@ -201,7 +203,7 @@ export class Accounts {
     return authority;
   }
 
-  /** `what` is a key line or a fingerprint; the key never signs in again, alone, certified or as an authority. */
+  /** `what` is a key line or a fingerprint; the key never signs in again, alone, certified or as an authority. Answers its fingerprint. */
   async revoke(what: string): Promise<string> {
     const value = isFingerprint(what.trim()) ? what.trim() : fingerprint(readKeyLine(what).key.blob);
     await this.addRevocation({ kind: 'fingerprint', authority: '', value });
@@ -209,22 +211,21 @@ export class Accounts {
   }
 
   /** Of certificates that one authority signed. `authority` is its fingerprint; serial 0 numbers nothing. */
-  async revokeCertificates(kind: 'serial' | 'key-id', authority: string, value: string): Promise<void> {
+  async revokeCertificates(kind: 'serial' | 'key-id', authority: string, value: string): Promise<Revocation> {
     if (!isFingerprint(authority)) throw new WaybillError('option-invalid', 'an authority is named by its fingerprint');
-    const serial = /^[1-9]\d{0,19}$/.test(value) && BigInt(value) < 2n ** 64n;
-    if (kind === 'serial' && !serial)
-      throw new WaybillError('option-invalid', 'a serial is a number from 1 to 2^64 - 1');
-    await this.addRevocation({ kind, authority, value });
+    return this.addRevocation({ kind, authority, value: kind === 'serial' ? checkSerial(value) : value });
   }
 
   revocations(): Revocation[] {
     return this.parts.store.revocations();
   }
 
-  private addRevocation(revocation: Omit<Revocation, 'created'>): Promise<void> {
-    return this.change({ tenant: null, id: null }, 'key.revoke', { ...revocation }, () => {
-      this.parts.store.addRevocation({ ...revocation, created: this.parts.clock.now() });
+  private async addRevocation(named: Omit<Revocation, 'created'>): Promise<Revocation> {
+    const revocation = { ...named, created: this.parts.clock.now() };
+    await this.change({ tenant: null, id: null }, 'key.revoke', named, () => {
+      this.parts.store.addRevocation(revocation);
     });
+    return revocation;
   }
 
   private usableKey(line: string): AuthorizedKey {
@@ -272,4 +273,12 @@ function newId(): string {
 
 function present(found: boolean): void {
   if (!found) throw new WaybillError('not-found', 'it has been removed meanwhile');
+}
+
+/** In its one decimal form, as certificates are compared with it. */
+function checkSerial(text: string): string {
+  const serial = /^\d{1,20}$/.test(text) ? BigInt(text) : 0n;
+  if (serial < 1n || serial >= 2n ** 64n)
+    throw new WaybillError('option-invalid', 'a serial is a number from 1 to 2^64 - 1');
+  return serial.toString();
 }

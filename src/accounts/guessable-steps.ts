@@ -3,11 +3,14 @@ import { asWaybillError } from '../base/errors.ts';
 import type { Account, TotpCredential } from './account.ts';
 import { DUMMY_HASH, verifyPassword } from './passwords.ts';
 import type { UsedCredential } from './publickey-step.ts';
-import type { SignInParts } from './sign-in.ts';
+import type { SignInParts } from './sign-in-parts.ts';
 import { sourceOf } from './slowing.ts';
 import { totpPurpose } from './totp-secret.ts';
 import { matchTotp } from './totp.ts';
 import { WorkRefused } from './work-line.ts';
+
+/** Stands for all addresses together. */
+const EVERYWHERE = '';
 
 export interface Attempt {
   readonly account: Account | null;
@@ -18,6 +21,8 @@ export interface Attempt {
 
 export type StepVerdict =
   { readonly passed: true; readonly used: UsedCredential } | { readonly passed: false; readonly fault: string };
+
+const PASSWORD_USED = { factor: 'password', source: 'credential', description: 'password', key: null } as const;
 
 const fault = (code: string): StepVerdict => ({ passed: false, fault: code });
 
@@ -37,8 +42,7 @@ export async function checkPassword(parts: SignInParts, attempt: Attempt): Promi
   }
   if (right && credential !== null && account?.status === 'active') {
     slowing.succeeded(login, address);
-    const used = { factor: 'password', id: credential.id, source: 'credential', description: 'password' } as const;
-    return { passed: true, used };
+    return { passed: true, used: { ...PASSWORD_USED, id: credential.id } };
   }
   slowing.failed(login, address, clock.now());
   if (account === null) return fault('login-unknown');
@@ -49,6 +53,7 @@ export async function checkPassword(parts: SignInParts, attempt: Attempt): Promi
 /**
  * A code is asked for only after a first step, so only somebody who holds the first credential can fail here: wrong
  * codes are counted for the account as a whole too, and guessing from many addresses gets no further than from one.
+ * Sources that gave a right code before are exempt from that, or a thief of the password could keep the owner out.
  */
 export async function checkTotp(parts: SignInParts, attempt: Attempt): Promise<StepVerdict> {
   const { clock, slowing, store } = parts;
@@ -56,18 +61,18 @@ export async function checkTotp(parts: SignInParts, attempt: Attempt): Promise<S
   const credential = account === null ? null : store.totpOf(account.id);
   if (account === null || credential === null) return fault('totp-absent');
   const pair = `totp ${account.id}`;
-  const waits = [slowing.enter(pair, address, clock.now()), slowing.enter(pair, '', clock.now())];
+  const counted = slowing.isFamiliar(pair, address) ? [address] : [address, EVERYWHERE];
+  const waits = counted.map((source) => slowing.enter(pair, source, clock.now()));
   if (waits.includes(null)) return fault('slowed');
   const wait = Math.max(...waits.map((each) => each ?? 0));
   if (wait > 0) await clock.wait(wait);
   const found = await takeCode(parts, credential, attempt.password);
   if (found === 'taken') {
     slowing.succeeded(pair, address);
-    slowing.succeeded(pair, '');
-    return { passed: true, used: { factor: 'totp', id: credential.id, source: 'credential', description: 'totp' } };
+    const used = { factor: 'totp', id: credential.id, source: 'credential', description: 'totp', key: null } as const;
+    return account.status === 'active' ? { passed: true, used } : fault('account-suspended');
   }
-  slowing.failed(pair, address, clock.now());
-  slowing.failed(pair, '', clock.now());
+  for (const source of counted) slowing.failed(pair, source, clock.now());
   return fault(found);
 }
 

@@ -5,6 +5,7 @@ import { signatureAlgorithm } from '../sshkeys/algorithms.ts';
 import { checkCertificate } from '../sshkeys/certificate-check.ts';
 import type { CertificateFault, Revocations } from '../sshkeys/certificate-check.ts';
 import { parseCertificate } from '../sshkeys/certificate.ts';
+import type { Certificate } from '../sshkeys/certificate.ts';
 import { fingerprint, parsePublicKey } from '../sshkeys/public-key.ts';
 import type { PublicKey } from '../sshkeys/public-key.ts';
 import { KeyRefused } from '../sshkeys/refusal.ts';
@@ -28,6 +29,13 @@ export interface UsedCredential {
   readonly source: 'credential' | 'authority';
   /** For lists and records: "publickey SHA256:...". Never a secret. */
   readonly description: string;
+  /** What a revocation may name later, so that sessions which it opened can be ended. */
+  readonly key: UsedKey | null;
+}
+
+export interface UsedKey {
+  readonly fingerprint: string;
+  readonly certificate: { readonly authority: string; readonly serial: bigint; readonly keyId: string } | null;
 }
 
 export type KeyJudgement =
@@ -65,8 +73,9 @@ function judgePlainKey(store: AccountStore, { account, algorithm, blob, address,
   if (store.isRevoked('fingerprint', '', credential.fingerprint)) return refused('key-revoked');
   if (expires !== null && now >= expires) return refused('key-expired');
   if (from !== null && !parseAddressList(from).matches(address)) return refused('key-address');
-  const description = `publickey ${credential.fingerprint}`;
-  const used = { factor: 'publickey', id: credential.id, source: 'credential', description } as const;
+  const print = credential.fingerprint;
+  const proof = { description: `publickey ${print}`, key: { fingerprint: print, certificate: null } };
+  const used = { factor: 'publickey', id: credential.id, source: 'credential', ...proof } as const;
   return { usable: true, key, demands: { touch: touchRequired, verified: verifyRequired }, used };
 }
 
@@ -86,11 +95,17 @@ function judgeCertificate(store: AccountStore, { account, algorithm, blob, addre
   });
   if (!verdict.valid) return refused(verdict.fault);
   if (account === null || authority === undefined) return refused('certificate-authority-unknown');
-  const { keyId, serial } = certificate;
-  const name = `${JSON.stringify(keyId.slice(0, 100))} serial ${serial}`;
-  const description = `certificate ${name} key ${fingerprint(certificate.key.blob)} by ${authority.fingerprint}`;
-  const used = { factor: 'publickey', id: authority.id, source: 'authority', description } as const;
+  const used = { factor: 'publickey', id: authority.id, source: 'authority', ...proofOf(certificate) } as const;
   return { usable: true, key: certificate.key, demands: verdict.demands, used };
+}
+
+function proofOf({ key, keyId, serial, authority }: Certificate): Pick<UsedCredential, 'description' | 'key'> {
+  const [own, signer] = [fingerprint(key.blob), fingerprint(authority.blob)];
+  const name = JSON.stringify(keyId.slice(0, 100));
+  return {
+    description: `certificate ${name} serial ${serial} for ${own} by ${signer}`,
+    key: { fingerprint: own, certificate: { authority: signer, serial, keyId } },
+  };
 }
 
 function revocationsOf(store: AccountStore): Revocations {

@@ -4,68 +4,19 @@
  * moment. Known, unknown and suspended logins get the same answers after the same work.
  */
 import { timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
-import type { Sealer } from '../keys/sealer.ts';
 import { verifySignature } from '../sshkeys/signature.ts';
 import type { Account } from './account.ts';
 import { isComplete, methodsFor, nextFactors, spell } from './chains.ts';
-import type { Chain, Factor } from './chains.ts';
+import type { Factor } from './chains.ts';
 import { decoyChains } from './decoy.ts';
 import { checkPassword, checkTotp } from './guessable-steps.ts';
 import { judgeKey, signedBytes } from './publickey-step.ts';
 import type { UsedCredential } from './publickey-step.ts';
 import { isLogin } from './login.ts';
-import type { Slowing } from './slowing.ts';
-import type { AccountStore } from './store.ts';
-import type { WorkLine } from './work-line.ts';
+import type { SignInConnection, SignInFailure, SignInOutcome, SignInParts, SignInSuccess } from './sign-in-parts.ts';
 
-export interface SignInSuccess {
-  readonly result: 'success';
-  readonly account: Account;
-  readonly factors: Chain;
-  readonly credentials: readonly UsedCredential[];
-}
-
-export interface SignInFailure {
-  readonly result: 'failure';
-  readonly methods: string[];
-  readonly partial: boolean;
-}
-
-export type SignInOutcome =
-  | SignInSuccess
-  | SignInFailure
-  | { readonly result: 'prompt'; readonly instruction: string; readonly prompts: { text: string; echo: boolean }[] }
-  | { readonly result: 'disconnect'; readonly reason: string };
-
-export interface SignInParts {
-  readonly store: AccountStore;
-  readonly sealer: Sealer;
-  readonly clock: Clock;
-  readonly log: Log;
-  /** One of each for the whole broker. */
-  readonly passwords: WorkLine;
-  readonly slowing: Slowing;
-  readonly limits: {
-    /** Failed steps until the connection is ended. */
-    readonly tries: number;
-    /** Requests that prove nothing (none, key queries, unanswered prompts); agents offer many keys. */
-    readonly queries: number;
-  };
-  /** Called inside the transaction that completes the sign-in, so that its record is durable with it. */
-  readonly signedIn?: (success: SignInSuccess, address: string) => void;
-}
-
-export const SIGN_IN_LIMITS = { tries: 6, queries: 40 } as const;
-
-export interface SignInConnection {
-  readonly address: string;
-  /** The first exchange hash that the broker signed for this connection. */
-  readonly sessionId: Buffer;
-  /** Blob of the host key (or host certificate) it signed that hash with. */
-  readonly hostKey: Buffer | null;
-}
+export { SIGN_IN_LIMITS } from './sign-in-parts.ts';
+export type * from './sign-in-parts.ts';
 
 type Step = 'none' | 'query' | 'interactive' | Factor;
 
@@ -111,16 +62,14 @@ export class SignIn {
     algorithm: string,
     blob: Buffer,
   ): Promise<{ acceptable: boolean; answer: SignInOutcome }> {
-    let acceptable = false;
+    const found = { acceptable: false };
     const answer = await this.step(user, () => {
       const account = this.account();
       const judgement = judgeKey(this.parts.store, { account, algorithm, blob, ...this.hereAndNow() });
-      acceptable = judgement.usable && account?.status === 'active' && this.next().includes('publickey');
-      const ended = this.countQuery();
-      if (ended !== null) acceptable = false;
-      return ended ?? this.failure(false);
+      found.acceptable = judgement.usable && account?.status === 'active' && this.next().includes('publickey');
+      return this.countQuery() ?? this.failure(false);
     });
-    return { acceptable, answer };
+    return { acceptable: found.acceptable && answer.result === 'failure', answer };
   }
 
   /** `hostKey` only for publickey-hostbound-v00@openssh.com: the host key as the client names it. */

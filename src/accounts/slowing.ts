@@ -28,11 +28,14 @@ const DEFAULTS: SlowingLimits = { free: 3, first: 500, longest: 30_000, forget: 
 
 export class Slowing {
   private readonly pairs: BoundedMap<string, Pair>;
+  /** Pairs that succeeded, for as long as there is room. */
+  private readonly familiar: BoundedMap<string, true>;
   private readonly limits: SlowingLimits;
 
   constructor(limits: Partial<SlowingLimits> = {}) {
     this.limits = { ...DEFAULTS, ...limits };
     this.pairs = new BoundedMap(this.limits.pairs);
+    this.familiar = new BoundedMap(this.limits.pairs);
   }
 
   /** Milliseconds to wait before this attempt is looked at; null = refuse it now, too many are waiting already. */
@@ -55,6 +58,11 @@ export class Slowing {
 
   succeeded(login: string, address: string): void {
     this.pairs.delete(keyOf(login, address));
+    this.familiar.set(keyOf(login, address), true);
+  }
+
+  isFamiliar(login: string, address: string): boolean {
+    return this.familiar.get(keyOf(login, address)) !== undefined;
   }
 
   private delay(failures: number): number {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { SQLOutputValue, StatementSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
 import type {
   Account,
   AccountStatus,
@@ -14,35 +14,20 @@ import type {
 import type { Chain } from '../../accounts/chains.ts';
 import type { AccountStore } from '../../accounts/store.ts';
 import { WaybillError } from '../../base/errors.ts';
+import {
+  ACCOUNTS_SCHEMA,
+  columnsOf,
+  one,
+  saltOf,
+  toAccount,
+  toAuthority,
+  toCredential,
+  toKey,
+  toPassword,
+  toRevocation,
+  toTotp,
+} from './account-rows.ts';
 import type { Database } from './database.ts';
-
-// `single` is 1 for kinds of which an account has one at most, null for keys: NULLs do not collide in an index.
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS accounts (
-  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, login TEXT NOT NULL COLLATE NOCASE UNIQUE, display_name TEXT NOT NULL,
-  administrator INTEGER NOT NULL, status TEXT NOT NULL CHECK (status IN ('active', 'suspended')),
-  chains TEXT NOT NULL, created INTEGER NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS accounts_tenant ON accounts (tenant, login);
-CREATE TABLE IF NOT EXISTS credentials (
-  id TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
-  kind TEXT NOT NULL CHECK (kind IN ('password', 'key', 'totp')), label TEXT NOT NULL,
-  created INTEGER NOT NULL, last_used INTEGER,
-  single INTEGER GENERATED ALWAYS AS (CASE kind WHEN 'key' THEN NULL ELSE 1 END) STORED,
-  hash TEXT, sealed BLOB, last_step INTEGER,
-  algorithm TEXT, blob BLOB, fingerprint TEXT, sources TEXT, expires INTEGER,
-  verify_required INTEGER, touch_required INTEGER,
-  UNIQUE (account, kind, single), UNIQUE (account, blob)
-) STRICT;
-CREATE TABLE IF NOT EXISTS authorities (
-  id TEXT PRIMARY KEY, tenant TEXT NOT NULL, label TEXT NOT NULL, algorithm TEXT NOT NULL, blob BLOB NOT NULL,
-  fingerprint TEXT NOT NULL, created INTEGER NOT NULL, last_used INTEGER, UNIQUE (tenant, blob)
-) STRICT;
-CREATE TABLE IF NOT EXISTS revocations (
-  kind TEXT NOT NULL, authority TEXT NOT NULL, value TEXT NOT NULL, created INTEGER NOT NULL,
-  PRIMARY KEY (kind, authority, value)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS installation (only INTEGER PRIMARY KEY CHECK (only = 1), salt BLOB NOT NULL) STRICT;`;
 
 const STATEMENTS = {
   account: 'SELECT * FROM accounts WHERE id = ?',
@@ -78,8 +63,6 @@ const STATEMENTS = {
   addSalt: 'INSERT INTO installation (only, salt) VALUES (1, ?) ON CONFLICT DO NOTHING',
 } as const;
 
-type Row = Record<string, SQLOutputValue>;
-
 export class SqliteAccounts implements AccountStore {
   private readonly database: Database;
   private readonly sql: Readonly<Record<keyof typeof STATEMENTS, StatementSync>>;
@@ -87,7 +70,7 @@ export class SqliteAccounts implements AccountStore {
 
   constructor(database: Database) {
     this.database = database;
-    database.define(SCHEMA);
+    database.define(ACCOUNTS_SCHEMA);
     this.sql = Object.fromEntries(
       Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]),
     ) as Record<keyof typeof STATEMENTS, StatementSync>;
@@ -147,16 +130,11 @@ export class SqliteAccounts implements AccountStore {
   }
 
   revocations(): Revocation[] {
-    return this.sql.revocations.all().map((row) => ({
-      kind: text(row, 'kind') as RevocationKind,
-      authority: text(row, 'authority'),
-      value: text(row, 'value'),
-      created: number(row, 'created'),
-    }));
+    return this.sql.revocations.all().map(toRevocation);
   }
 
   installationSalt(): Buffer {
-    return (this.salt ??= bytes(this.sql.salt.get() ?? {}, 'salt'));
+    return (this.salt ??= saltOf(this.sql.salt.get()));
   }
 
   addAccount({ id, tenant, login, displayName, administrator, status, chains, created }: Account): void {
@@ -232,88 +210,4 @@ function taken(message: string, insert: () => unknown): void {
       throw new WaybillError('already-exists', message, { cause });
     throw cause;
   }
-}
-
-type Columns = (string | number | Buffer | null)[];
-
-/** hash, sealed, last_step, algorithm, blob, fingerprint, sources, expires, verify_required, touch_required */
-function columnsOf(credential: Credential): Columns {
-  const nothing: null[] = [null, null, null, null, null, null, null];
-  if (credential.kind === 'password') return [credential.hash, null, null, ...nothing];
-  if (credential.kind === 'totp') return [null, credential.sealed, credential.lastStep, ...nothing];
-  const { algorithm, blob, fingerprint, restrictions } = credential;
-  const { from, expires, verifyRequired, touchRequired } = restrictions;
-  const flags = [Number(verifyRequired), Number(touchRequired)];
-  return [null, null, null, algorithm, blob, fingerprint, from, expires, ...flags];
-}
-
-function one<T>(row: Row | undefined, convert: (row: Row) => T): T | null {
-  return row === undefined ? null : convert(row);
-}
-
-// Columns are typed by STRICT tables and NOT NULL where these are used.
-const text = (row: Row, name: string) => row[name] as string;
-const number = (row: Row, name: string) => row[name] as number;
-const bytes = (row: Row, name: string) => Buffer.from(row[name] as Uint8Array);
-const optionalNumber = (row: Row, name: string) => row[name] as number | null;
-
-function toAccount(row: Row): Account {
-  return {
-    id: text(row, 'id'),
-    tenant: text(row, 'tenant'),
-    login: text(row, 'login'),
-    displayName: text(row, 'display_name'),
-    administrator: row['administrator'] === 1,
-    status: text(row, 'status') as AccountStatus,
-    chains: JSON.parse(text(row, 'chains')) as Chain[],
-    created: number(row, 'created'),
-  };
-}
-
-function common(row: Row) {
-  return {
-    id: text(row, 'id'),
-    label: text(row, 'label'),
-    created: number(row, 'created'),
-    lastUsed: optionalNumber(row, 'last_used'),
-  };
-}
-
-function toPassword(row: Row): PasswordCredential {
-  return { ...common(row), account: text(row, 'account'), kind: 'password', hash: text(row, 'hash') };
-}
-
-function toTotp(row: Row): TotpCredential {
-  const secret = { sealed: bytes(row, 'sealed'), lastStep: number(row, 'last_step') };
-  return { ...common(row), account: text(row, 'account'), kind: 'totp', ...secret };
-}
-
-function keyColumns(row: Row) {
-  return { algorithm: text(row, 'algorithm'), blob: bytes(row, 'blob'), fingerprint: text(row, 'fingerprint') };
-}
-
-function toKey(row: Row): KeyCredential {
-  const restrictions = {
-    from: row['sources'] as string | null,
-    expires: optionalNumber(row, 'expires'),
-    verifyRequired: row['verify_required'] === 1,
-    touchRequired: row['touch_required'] === 1,
-  };
-  return { ...common(row), account: text(row, 'account'), kind: 'key', ...keyColumns(row), restrictions };
-}
-
-function toAuthority(row: Row): Authority {
-  return { ...common(row), tenant: text(row, 'tenant'), ...keyColumns(row) };
-}
-
-const CREDENTIALS: Readonly<Record<string, (row: Row) => Credential>> = {
-  password: toPassword,
-  key: toKey,
-  totp: toTotp,
-};
-
-function toCredential(row: Row): Credential {
-  const convert = CREDENTIALS[text(row, 'kind')];
-  if (convert === undefined) throw new WaybillError('internal', 'a credential of an unknown kind');
-  return convert(row);
 }

@@ -1,0 +1,57 @@
+/** What a sign-in is built of and answers. */
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Sealer } from '../keys/sealer.ts';
+import type { Account } from './account.ts';
+import type { Chain } from './chains.ts';
+import type { UsedCredential } from './publickey-step.ts';
+import type { Slowing } from './slowing.ts';
+import type { AccountStore } from './store.ts';
+import type { WorkLine } from './work-line.ts';
+
+export interface SignInSuccess {
+  readonly result: 'success';
+  readonly account: Account;
+  readonly factors: Chain;
+  readonly credentials: readonly UsedCredential[];
+}
+
+export interface SignInFailure {
+  readonly result: 'failure';
+  readonly methods: string[];
+  readonly partial: boolean;
+}
+
+export type SignInOutcome =
+  | SignInSuccess
+  | SignInFailure
+  | { readonly result: 'prompt'; readonly instruction: string; readonly prompts: { text: string; echo: boolean }[] }
+  | { readonly result: 'disconnect'; readonly reason: string };
+
+export interface SignInParts {
+  readonly store: AccountStore;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** One of each for the whole broker. */
+  readonly passwords: WorkLine;
+  readonly slowing: Slowing;
+  readonly limits: {
+    /** Failed steps until the connection is ended. */
+    readonly tries: number;
+    /** Requests that prove nothing (none, key queries, unanswered prompts); agents offer many keys. */
+    readonly queries: number;
+  };
+  /** Called inside the transaction that completes the sign-in, so that its record is durable with it. */
+  readonly signedIn?: (success: SignInSuccess, address: string) => void;
+}
+
+export const SIGN_IN_LIMITS = { tries: 6, queries: 40 } as const;
+
+export interface SignInConnection {
+  readonly address: string;
+  /** The first exchange hash that the broker signed for this connection. */
+  readonly sessionId: Buffer;
+  /** Blob of the host key (or host certificate) it signed that hash with. */
+  readonly hostKey: Buffer | null;
+}
