@@ -73,11 +73,12 @@ const key = z.object({
 });
 export type KeyRow = z.infer<typeof key>;
 
-/** A key by fingerprint or line; or certificates of an authority (by fingerprint) by serial number or key id. */
+/** A key; or certificates of an authority, by serial number or key id. */
+const keyOrFingerprint = z.string().max(32_768);
 const revoked = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('key'), key: z.string().max(32_768) }),
-  z.object({ kind: z.literal('serial'), authority: z.string().max(128), serial: z.string().regex(/^\d{1,20}$/) }),
-  z.object({ kind: z.literal('key-id'), authority: z.string().max(128), keyId: z.string().min(1).max(256) }),
+  z.object({ kind: z.literal('key'), key: keyOrFingerprint }),
+  z.object({ kind: z.literal('serial'), authority: keyOrFingerprint, serial: z.string().regex(/^\d{1,20}$/) }),
+  z.object({ kind: z.literal('key-id'), authority: keyOrFingerprint, keyId: z.string().min(1).max(256) }),
 ]);
 const shownRevocation = z.object({
   kind: z.enum(['key', 'serial', 'key-id']),
@@ -85,6 +86,7 @@ const shownRevocation = z.object({
   value: z.string(),
   revoked: moment,
 });
+export type RevocationRow = z.infer<typeof shownRevocation>;
 
 const session = z.object({
   session: id,

@@ -1,8 +1,9 @@
-import type { Account, Authority, KeyCredential } from '../accounts/account.ts';
+import type { Account, Authority, KeyCredential, Revocation } from '../accounts/account.ts';
 import { WaybillError } from '../base/errors.ts';
 import { restrictionOptions } from '../sshkeys/authorized-keys.ts';
 import { fingerprint, publicKeyLine } from '../sshkeys/public-key.ts';
-import type { AdminRequest, KeyRow } from './admin-calls.ts';
+import { isFingerprint, readKeyLine } from '../accounts/key-lines.ts';
+import type { AdminRequest, KeyRow, RevocationRow } from './admin-calls.ts';
 import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 
@@ -37,22 +38,16 @@ export function keyHandlers(parts: AdministrationParts): KeyCalls {
       return {};
     },
     'key.revoke': async ({ what }) => {
-      const print = await revoke(parts, what);
+      const revoked = await revoke(parts, what);
       // Certificates of an authority are named in more than one way: all sessions by it end, good ones come back.
+      const print = revoked.kind === 'fingerprint' ? revoked.value : revoked.authority;
       const ended = connections.end(
-        ({ proofs, credential }) => proofs.includes(print) || credential.includes(print),
+        ({ credential }) => credential.includes(print),
         'the key of this session was revoked',
       );
-      return { revoked: revocationRow(what, print), ended };
+      return { revoked: revocationRow(revoked), ended };
     },
-    'key.revoked': () => ({
-      revoked: accounts.revocations().map(({ kind, authority, value, created }) => ({
-        kind: kind === 'fingerprint' ? 'key' : kind,
-        authority: authority === '' ? null : authority,
-        value,
-        revoked: moment(created),
-      })),
-    }),
+    'key.revoked': () => ({ revoked: accounts.revocations().map(revocationRow) }),
     'key.host': () => ({
       keys: hostKeys.map((key) => ({
         algorithm: key.type,
@@ -63,17 +58,20 @@ export function keyHandlers(parts: AdministrationParts): KeyCalls {
   };
 }
 
-/** Answers the fingerprint of the key or authority. */
-async function revoke({ accounts }: AdministrationParts, what: Revoked): Promise<string> {
-  if (what.kind === 'key') return await accounts.revoke(what.key);
-  await accounts.revokeCertificates(what.kind, what.authority, what.kind === 'serial' ? what.serial : what.keyId);
-  return what.authority;
+function revoke({ accounts }: AdministrationParts, what: Revoked): Promise<Revocation> {
+  if (what.kind === 'key') return accounts.revoke(what.key);
+  const { kind, authority } = what;
+  const print = isFingerprint(authority) ? authority : fingerprint(readKeyLine(authority).key.blob);
+  return accounts.revokeCertificates(kind, print, kind === 'serial' ? what.serial : what.keyId);
 }
 
-function revocationRow(what: Revoked, print: string) {
-  const revoked = moment(Date.now());
-  if (what.kind === 'key') return { kind: what.kind, authority: null, value: print, revoked };
-  return { kind: what.kind, authority: print, value: what.kind === 'serial' ? what.serial : what.keyId, revoked };
+function revocationRow({ kind, authority, value, created }: Revocation): RevocationRow {
+  return {
+    kind: kind === 'fingerprint' ? 'key' : kind,
+    authority: authority === '' ? null : authority,
+    value,
+    revoked: moment(created),
+  };
 }
 
 /** By id or fingerprint, of an account or an authority; answers the id. */
