@@ -11,8 +11,8 @@
  * row); after 3 the version stands, and what 5 did not remove are files without a row, which recovery removes. A file of
  * one frame travels inside 3 alone.
  */
-import { randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
+import { newOrderedId } from '../base/ids.ts';
 import type { Request, Response, SegmentRun } from '../broker/calls.ts';
 import { INLINE_PLAIN, NONCE_BYTES, TAG_BYTES } from '../keys/layout.ts';
 import type { Change } from './changes.ts';
@@ -93,12 +93,13 @@ export class Committing {
 
   private versionOf(who: FileSession, upload: Upload, call: Call, mtime: number): Version {
     const { size } = call;
+    const created = this.parts.now();
     return {
-      id: randomBytes(16).toString('hex'),
+      id: newOrderedId(created),
       file: upload.key.file,
       size,
       mtime,
-      created: this.parts.now(),
+      created,
       account: who.account,
       session: who.session,
       runs: call.inline === null ? call.runs : [{ first: 0, count: 1, blob: upload.blob }],

@@ -1,6 +1,6 @@
 /** Folders of a tenant, for the operator. */
-import { randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
 import { checkName, composed } from '../base/names.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Grants } from '../policy/grants.ts';
@@ -30,7 +30,7 @@ export class Folders {
       if (store.tenant(tenant) === null) throw new WaybillError('not-found', 'the tenant does not exist');
       if (store.folders(tenant).some((other) => composed(other.name) === composed(name)))
         throw new WaybillError('already-exists', `folder "${name}" exists`);
-      const folder = store.insertFolder(randomBytes(16).toString('hex'), tenant, name, now);
+      const folder = store.insertFolder(newId(), tenant, name, now);
       this.record(folder, 'folder.create');
       return folder;
     });

@@ -2,8 +2,8 @@
  * Readings: a version pinned for one session, and the one way to its keys. A release checks the rights again, writes a
  * durable record, and derives the keys only after that.
  */
-import { randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
 import type { Request, Response, SegmentRun } from '../broker/calls.ts';
 import type { FileKey } from '../keys/keys.ts';
 import type { Parts } from './parts.ts';
@@ -79,7 +79,7 @@ export class Readings {
     if (own === undefined) this.bySession.set(who.session, (own = new Set()));
     if (own.size >= READINGS_PER_SESSION)
       throw new WaybillError('too-many-handles', `a session may have ${READINGS_PER_SESSION} files open`);
-    const id = randomBytes(16).toString('hex');
+    const id = newId();
     const reading = { id, who, folder, path, key, version: content?.version ?? null, released: false };
     if (content !== null) this.parts.contents.pin(content.version.id);
     this.byId.set(id, reading);

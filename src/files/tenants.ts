@@ -1,6 +1,6 @@
 /** Tenants, for the operator: who owns files, how much they may store, and the key that everything of theirs hangs on. */
-import { randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
 import { checkName, composed } from '../base/names.ts';
 import type { Keys } from '../keys/keys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -28,7 +28,7 @@ export class Tenants {
     checkName(name);
     checkQuota(quota);
     const tenant: Tenant = {
-      id: randomBytes(16).toString('hex'),
+      id: newId(),
       name,
       displayName: request.displayName ?? '',
       quota,

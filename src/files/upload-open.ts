@@ -1,6 +1,6 @@
 /** Opening a path for writing: a new upload, or the account's own one taken up again. */
-import { randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
+import { newId, newOrderedId } from '../base/ids.ts';
 import type { Attributes, Request, Response } from '../broker/calls.ts';
 import { refuseDirectory, refuseLookalike } from './namespace.ts';
 import type { Parts } from './parts.ts';
@@ -15,10 +15,6 @@ import { need, notFound, uploadAttributes } from './view.ts';
 import type { Below } from './view.ts';
 
 const EPOCH_MAX = 0xffffffff;
-
-function newId(): string {
-  return randomBytes(16).toString('hex');
-}
 
 export class UploadOpening {
   private readonly parts: Parts;
@@ -79,9 +75,9 @@ export class UploadOpening {
       account: who.account,
       parent: place.parent.id,
       name: place.name,
-      key: current?.key ?? keys.newFileKey(who.tenant, newId()),
+      key: current?.key ?? keys.newFileKey(who.tenant, newOrderedId(now())),
       base: base?.version ?? null,
-      blob: newId(),
+      blob: newOrderedId(now()),
       epoch: 1,
       persisted: false,
       session: who.session,

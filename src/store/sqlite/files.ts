@@ -23,6 +23,7 @@ import type { ChildTuple, ContentRow, NodeTuple, UploadTuple } from './rows.ts';
 
 const TENANT = 'SELECT id, name, display_name AS displayName, quota, used FROM tenants';
 const FOLDER = 'SELECT id, tenant, name, root FROM folders';
+const SERIAL = '(SELECT serial FROM versions WHERE id = ?)';
 const CONTENT = `SELECT ${CONTENT_COLUMNS} FROM versions v JOIN files f ON f.id = v.file`;
 
 const STATEMENTS = {
@@ -64,10 +65,11 @@ const STATEMENTS = {
   endVersion: `UPDATE versions SET state = ?, ended = coalesce(ended, ?), ended_by = coalesce(ended_by, ?) WHERE id = ?`,
   replacedVersions: 'SELECT id FROM versions WHERE state = 1',
   versionsAfter: `${CONTENT} WHERE v.id > ? AND v.state < 2 ORDER BY v.id LIMIT ?`,
-  insertInline: 'INSERT INTO inline_contents (version, bytes) VALUES (?, ?)',
-  copyInline: 'INSERT INTO inline_contents (version, bytes) SELECT ?, bytes FROM inline_contents WHERE version = ?',
-  removeInline: 'DELETE FROM inline_contents WHERE version = ?',
-  inline: 'SELECT bytes FROM inline_contents WHERE version = ?',
+  insertInline: `INSERT INTO inline_contents (serial, bytes) VALUES (${SERIAL}, ?)`,
+  copyInline: `INSERT INTO inline_contents (serial, bytes)
+    SELECT ${SERIAL}, bytes FROM inline_contents WHERE serial = ${SERIAL}`,
+  removeInline: `DELETE FROM inline_contents WHERE serial = ${SERIAL}`,
+  inline: `SELECT bytes FROM inline_contents WHERE serial = ${SERIAL}`,
 
   blob: 'SELECT * FROM blobs WHERE id = ?',
   blobs: 'SELECT * FROM blobs',
@@ -88,6 +90,8 @@ const AS_ARRAYS = ['node', 'child', 'children', 'nodeOfFile'] as const;
 
 export class SqliteFiles implements FileStore {
   private readonly database: Database;
+  /** A folder never changes; every call of a client asks for one. */
+  private readonly knownFolders = new Map<string, Folder>();
   private readonly sql: Record<keyof typeof STATEMENTS, StatementSync>;
 
   constructor(database: Database) {
@@ -125,7 +129,11 @@ export class SqliteFiles implements FileStore {
   }
 
   folder(id: string): Folder | null {
-    return (this.sql.folder.get(id) as Folder | undefined) ?? null;
+    const known = this.knownFolders.get(id);
+    if (known !== undefined) return known;
+    const folder = (this.sql.folder.get(id) as Folder | undefined) ?? null;
+    if (folder !== null) this.knownFolders.set(id, folder);
+    return folder;
   }
   folders(tenant: string): Folder[] {
     return this.sql.folders.all(tenant) as unknown as Folder[];
@@ -136,6 +144,7 @@ export class SqliteFiles implements FileStore {
     return { id, tenant, name, root };
   }
   removeFolder(folder: Folder): void {
+    this.knownFolders.delete(folder.id);
     this.sql.removeFolder.run(folder.id);
     this.sql.removeNode.run(folder.root);
   }
