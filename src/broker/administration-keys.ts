@@ -58,11 +58,13 @@ export function keyHandlers(parts: AdministrationParts): KeyCalls {
   };
 }
 
-function revoke({ accounts }: AdministrationParts, what: Revoked): Promise<Revocation> {
-  if (what.kind === 'key') return accounts.revoke(what.key);
+async function revoke({ accounts }: AdministrationParts, what: Revoked): Promise<Revocation> {
+  if (what.kind === 'key') {
+    return { kind: 'fingerprint', authority: '', value: await accounts.revoke(what.key), created: Date.now() };
+  }
   const { kind, authority } = what;
   const print = isFingerprint(authority) ? authority : fingerprint(readKeyLine(authority).key.blob);
-  return accounts.revokeCertificates(kind, print, kind === 'serial' ? what.serial : what.keyId);
+  return await accounts.revokeCertificates(kind, print, kind === 'serial' ? what.serial : what.keyId);
 }
 
 function revocationRow({ kind, authority, value, created }: Revocation): RevocationRow {
