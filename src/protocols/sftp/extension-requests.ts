@@ -52,7 +52,8 @@ function namesOfIds(ids: Buffer, owner: string): Buffer {
   return names.finish();
 }
 
-const VENDOR = new ByteWriter().string('Waybill').string('Waybill').string('0.1.0').u64(0n).finish();
+/** Vendor, product, product version, build. The version is the protocol's: the product's own helps only an attacker. */
+const VENDOR = new ByteWriter().string('Waybill').string('Waybill').string('3').u64(0n).finish();
 
 const ROWS: readonly Extension[] = [
   { advertised: '1', row: row({ name: 'posix-rename@openssh.com', ...rename(true) }) },

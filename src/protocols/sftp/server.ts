@@ -10,6 +10,7 @@
  */
 import type { ByteChannel, ByteChannelListener } from '../../base/byte-channel.ts';
 import { WaybillError } from '../../base/errors.ts';
+import type { Log } from '../../base/log.ts';
 import type { Session } from '../../broker/calls.ts';
 import type { SessionFiles } from '../../transfer/transfer.ts';
 import * as answers from './answers.ts';
@@ -34,19 +35,12 @@ export interface SftpLimits {
   readonly memory?: number;
 }
 
-/** As pino has it. */
-export interface SftpLog {
-  debug(details: object, message: string): void;
-  warn(details: object, message: string): void;
-  error(details: object, message: string): void;
-}
-
 export interface SftpOptions {
   readonly channel: ByteChannel;
   readonly files: SessionFiles;
   readonly session: Session;
   readonly limits: SftpLimits;
-  readonly log: SftpLog;
+  readonly log: Log;
 }
 
 const REQUESTS = 64;
@@ -60,7 +54,7 @@ export function serveSftp(options: SftpOptions): ByteChannelListener {
 
 class SftpServer implements ByteChannelListener {
   private readonly channel: ByteChannel;
-  private readonly log: SftpLog;
+  private readonly log: Log;
   private readonly context: Context;
   private readonly queue = new PacketQueue();
   private readonly running: RunningRequests;

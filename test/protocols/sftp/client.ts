@@ -1,10 +1,11 @@
 /** A channel in memory and a client that speaks in packets, so that tests see every byte and every call. */
 import { ByteReader, ByteWriter } from '../../../src/base/bytes.ts';
 import type { ByteChannel, ByteChannelListener } from '../../../src/base/byte-channel.ts';
-import { serveSftp, type SftpLimits, type SftpLog } from '../../../src/protocols/sftp/server.ts';
+import { SILENT, type Log } from '../../../src/base/log.ts';
+import { serveSftp, type SftpLimits } from '../../../src/protocols/sftp/server.ts';
 import { FXP } from '../../../src/protocols/sftp/wire.ts';
 import { MemoryFiles } from './memory-files.ts';
-import { SESSION, SILENT } from './session.ts';
+import { SESSION } from './session.ts';
 
 export class MemoryChannel implements ByteChannel {
   closed = false;
@@ -62,9 +63,7 @@ export class Client {
   private readonly waiting = new Map<number, (reply: Reply) => void>();
   private nextId = 1;
 
-  constructor(
-    options: { files?: MemoryFiles; limits?: Partial<SftpLimits>; log?: SftpLog; keepReplies?: boolean } = {},
-  ) {
+  constructor(options: { files?: MemoryFiles; limits?: Partial<SftpLimits>; log?: Log; keepReplies?: boolean } = {}) {
     this.files = options.files ?? new MemoryFiles();
     if (options.files === undefined) this.files.put('/inbox/hello.txt', 'hello\n');
     this.channel.onWrite = (parts) => {

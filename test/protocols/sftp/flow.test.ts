@@ -1,6 +1,7 @@
 /** Framing, order, back-pressure and the end of a session: what no single request shows. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { SILENT } from '../../../src/base/log.ts';
 import { FX, FXF, FXP } from '../../../src/protocols/sftp/wire.ts';
 import { Client, dataOf, readBody, requestPacket, settle, statusOf, text, writeBody, type Reply } from './client.ts';
 
@@ -292,7 +293,7 @@ void describe('the end of a session', () => {
 
   it('an unexpected failure is logged and says nothing of its cause', async () => {
     const logged: object[] = [];
-    const log = { debug: () => undefined, warn: () => undefined, error: (details: object) => logged.push(details) };
+    const log = { ...SILENT, error: (details: object) => void logged.push(details) };
     const client = Client.ready({ log });
     client.files.stat = () => Promise.reject(new Error('secret detail'));
     const refusal: Reply = await client.request(FXP.STAT, text('hello.txt'));

@@ -1,5 +1,4 @@
 import type { Session } from '../../../src/broker/calls.ts';
-import type { SftpLog } from '../../../src/protocols/sftp/server.ts';
 
 export const SESSION: Session = {
   session: '0'.repeat(32),
@@ -8,6 +7,3 @@ export const SESSION: Session = {
   account: 'maria',
   home: '/inbox',
 };
-
-const nothing = (): void => undefined;
-export const SILENT: SftpLog = { debug: nothing, warn: nothing, error: nothing };

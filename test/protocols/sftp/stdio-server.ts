@@ -1,8 +1,9 @@
 /** Runs the server on stdin and stdout over files in memory, for `sftp -D` and other clients that start a program. */
+import { SILENT } from '../../../src/base/log.ts';
 import type { ByteChannel } from '../../../src/base/byte-channel.ts';
 import { serveSftp } from '../../../src/protocols/sftp/server.ts';
 import { MemoryFiles } from './memory-files.ts';
-import { SESSION, SILENT } from './session.ts';
+import { SESSION } from './session.ts';
 
 const { stdin, stdout } = process;
 const files = new MemoryFiles();
