@@ -43,7 +43,8 @@ export class ContentReader {
   private readonly window: PlainWindow;
   private readonly ciphers = new Map<string, FrameCipher>();
   private readonly queue: ReadRequest[] = [];
-  private pumping: Promise<void> | null = null;
+  private pumping = false;
+  private pumped: (() => void) | null = null;
   private expected = 0;
   private sequential = true;
   private streak = 0;
@@ -63,14 +64,14 @@ export class ContentReader {
     this.follow(offset, end);
     return new Promise((resolve, reject) => {
       this.queue.push({ at: offset, end, parts: [], resolve, reject });
-      this.pumping ??= this.pump();
+      if (!this.pumping) void this.pump();
     });
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    await this.pumping;
+    if (this.pumping) await new Promise<void>((resolve) => (this.pumped = resolve));
     await this.loads.close();
     this.window.close();
   }
@@ -112,6 +113,7 @@ export class ContentReader {
   }
 
   private async pump(): Promise<void> {
+    this.pumping = true;
     for (let request = this.queue[0]; request !== undefined; request = this.queue[0]) {
       try {
         while (!this.advance(request)) await this.need(request);
@@ -122,7 +124,8 @@ export class ContentReader {
       this.loads.settled();
       this.queue.shift();
     }
-    this.pumping = null;
+    this.pumping = false;
+    this.pumped?.();
   }
 
   /** Moves a request on with what is there; false when it has to wait. */

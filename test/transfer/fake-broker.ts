@@ -94,7 +94,7 @@ export class FakeBroker implements BrokerCaller {
     const checked = FRONT_CALLS[call].request.parse(request) as Request<N>;
     this.calls.push({ call, request: checked });
     await this.before(call, checked);
-    const handler = this.handlers[call] as Handler<N> | undefined;
+    const handler = this.handlers[call];
     if (handler === undefined) throw new WaybillError('call-unknown', call);
     // An answer never comes in the same turn.
     await new Promise((resolve) => setImmediate(resolve));
