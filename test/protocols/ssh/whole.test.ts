@@ -134,7 +134,10 @@ describe('npm ssh2', () => {
     const { port } = await serve({ password: 'secret' });
     const made = await connected(port, { password: 'secret' });
     await assert.rejects(promisify(made.forwardIn.bind(made))('127.0.0.1', 0), /Unable to bind/);
-    await assert.rejects(promisify(made.forwardOut.bind(made))('127.0.0.1', 1, '127.0.0.1', 2), /this server forwards nothing/);
+    await assert.rejects(
+      promisify(made.forwardOut.bind(made))('127.0.0.1', 1, '127.0.0.1', 2),
+      /this server forwards nothing/,
+    );
   });
 
   it('runs several sftp channels at once', async () => {
