@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The waybill command: finds the row, runs it, turns a failure into one line and an exit code. */
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { asWaybillError, WaybillError } from '../base/errors.ts';
+import { readOptions } from '../config/read-options.ts';
 import { COMMANDS, GROUPS } from './commands/index.ts';
 import { RunningServer } from './connect.ts';
 import { exitCodeOf } from './exit-codes.ts';
@@ -34,7 +34,8 @@ export async function main(words: readonly string[]): Promise<number> {
 }
 
 async function run(parsed: Parsed & { kind: 'run' }, output: Output): Promise<number> {
-  const dataFolder = path.resolve(parsed.data ?? 'data');
+  // Read as the server reads it, so that every command finds the folder that serve would use.
+  const dataFolder = readOptions(parsed.data === null ? {} : { data: parsed.data }).data;
   const server = new RunningServer(dataFolder);
   try {
     const code: unknown = await parsed.command.run(parsed.input, {

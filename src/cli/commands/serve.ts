@@ -1,13 +1,102 @@
-import { command } from '../command.ts';
+import path from 'node:path';
+import { OPTIONS } from '../../config/options.ts';
+import type { OptionRow } from '../../config/options.ts';
+import { readOptions } from '../../config/read-options.ts';
+import type { GivenOptions } from '../../config/read-options.ts';
+import { startServer } from '../../main.ts';
+import type { RunningServer } from '../../main.ts';
+import { command, COMMON_OPTIONS } from '../command.ts';
+import type { Context, Options, OptionSpec } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
+import { welcome } from '../welcome.ts';
+
+/** The server's options as the configuration has them; those that every command has are not said twice. */
+const SERVE_OPTIONS: Options = Object.fromEntries(
+  Object.entries(OPTIONS)
+    .filter(([name]) => !(name in COMMON_OPTIONS))
+    .map(([name, row]) => [name, optionSpec(row)]),
+);
+
+function optionSpec(row: OptionRow): OptionSpec {
+  return {
+    doc: row.doc,
+    ...(row.value === undefined ? {} : { value: row.value }),
+    ...(row.many === undefined ? {} : { many: row.many }),
+    ...(row.fallback === undefined ? {} : { fallback: row.fallback }),
+  };
+}
 
 export const SERVE_COMMAND = command({
   name: 'serve',
-  doc: 'Run the server on a data folder; the first start makes everything it needs.',
+  doc: 'Run the server on a data folder. The first start makes everything that it needs.',
+  details: [
+    'Each option can also be given in the environment as WAYBILL_ and its name in capitals (WAYBILL_LOG_LEVEL), or in a JSON file named by --config. The command line wins over the environment, the environment over the file.',
+    'With --json prints one line when it is ready: {"event":"ready","sftp":{"host","port","fingerprints"},"first":{"tenant","login","key","folder"}}. SIGTERM and Ctrl-C end it cleanly.',
+  ],
   arguments: {},
-  options: {
-    sftp: { value: 'ADDRESS:PORT', doc: 'Where SFTP is served; port 0 picks a free one.', fallback: '0.0.0.0:2022' },
-  },
-  run() {
-    return Promise.resolve();
+  options: SERVE_OPTIONS,
+  async run(input, context) {
+    const options = readOptions(given(input, context));
+    const ending = untilSignal();
+    const server = await startServer(options);
+    try {
+      await announce(server, context);
+      await ending;
+    } finally {
+      await stop(server);
+    }
+    return EXIT.success.code;
   },
 });
+
+function given(input: Readonly<Record<string, unknown>>, context: Context): GivenOptions {
+  const texts: Record<string, string | readonly string[]> = { data: context.dataFolder };
+  for (const name of Object.keys(SERVE_OPTIONS)) {
+    const value = input[name];
+    if (typeof value === 'string') texts[name] = value;
+    else if (Array.isArray(value) && value.length > 0) texts[name] = value as string[];
+    else if (value === true) texts[name] = 'true';
+  }
+  if (context.output.json) texts['json'] = 'true';
+  return texts;
+}
+
+async function announce({ ready }: RunningServer, context: Context): Promise<void> {
+  const { sftp, first } = ready;
+  const text = await welcome(ready, {
+    dataFolder: context.dataFolder,
+    here: process.cwd(),
+    hostKeys: (await context.server.call('key.host', {})).keys,
+  });
+  const shown = first === null ? null : { ...first, key: path.resolve(first.key) };
+  context.output.answer({ event: 'ready', sftp, first: shown }, text);
+}
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/** Listens from before the start, so that a signal during it ends the server as soon as it stands. */
+function untilSignal(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of SIGNALS) {
+      process.once(signal, () => {
+        resolve();
+      });
+    }
+  });
+}
+
+/** Ctrl-C under npm arrives twice: from the terminal and from npm. A second wish comes later than this. */
+const SAME_WISH_MILLISECONDS = 1000;
+
+/** Somebody who asks a second time does not want to wait; that is as safe as a crash. */
+async function stop(server: RunningServer): Promise<void> {
+  const asked = performance.now();
+  const again = (): void => {
+    if (performance.now() - asked < SAME_WISH_MILLISECONDS) return;
+    server.kill();
+    process.exit(EXIT.failure.code);
+  };
+  for (const signal of SIGNALS) process.on(signal, again);
+  await server.stop();
+  for (const signal of SIGNALS) process.off(signal, again);
+}
