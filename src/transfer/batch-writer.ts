@@ -58,15 +58,6 @@ export class BatchWriter {
     if (this.failure !== null) throw this.failure;
   }
 
-  async sync(): Promise<void> {
-    try {
-      await this.blob.sync();
-    } catch (error) {
-      this.failure ??= asWaybillError(error);
-      throw this.failure;
-    }
-  }
-
   async close(): Promise<void> {
     this.issue();
     await Promise.all(this.writing.values());

@@ -8,8 +8,6 @@ export interface StoredBlob {
 export interface IncomingBlob extends StoredBlob {
   /** Writes all parts in order from `position`. Several writes may be under way. Rejects with `store-full` on a full disk. */
   write(parts: readonly Buffer[], position: number): Promise<void>;
-  /** Resolves when everything written before survives a power loss, the blob's name included. */
-  sync(): Promise<void>;
 }
 
 export interface BlobStore {

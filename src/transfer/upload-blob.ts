@@ -5,12 +5,12 @@
  *  1. `upload.open` - the broker has promised an epoch; nothing else. The upload is gone with this process.
  *  2. `upload.persist` is answered before incoming/<blob> exists, so that no file there is unknown to the broker.
  *  3. Frames are written in any order. What the broker holds of the upload ("vouched") names none of them.
- *  4. fdatasync of blob (and of the folder, the first time), then `upload.progress durable`: now vouched.
+ *  4. `upload.progress durable`: the broker fsyncs blob and folder (a front may not), then it is vouched.
  *  5. A vouched frame may be written again in place with the same length, under a new nonce. Before one is written with
  *     another length (the short last frame grows, a truncation makes it short) the broker is told a size that ends before
  *     it: a resumed upload never starts from a frame whose length nobody knows. That costs a crash up to
  *     64 KiB of what was synced and is being written again.
- *  6. fdatasync, then `upload.commit`. When its answer is lost, the version is there or the upload is, never half of it.
+ *  6. `upload.commit`, in which the broker fsyncs first. When its answer is lost, the version is there or the upload is, never half of it.
  */
 import type { SegmentRun } from '../broker/calls.ts';
 import { FrameCipher, NonceSequence, plainLength, storedLength, storedPosition } from '../keys/frame.ts';
@@ -136,11 +136,10 @@ export class UploadBlob {
     await this.writer?.settle();
   }
 
-  /** Everything sealed so far survives a power loss. */
+  /** Everything sealed so far is in the file, and no checkpoint is under way: the broker may make it durable. */
   async durable(): Promise<void> {
     await this.checkpointing;
     await this.writer?.settle();
-    await this.writer?.sync();
   }
 
   /** Vouches for a content whose frames are all handed over: in the background, while more is written. */
@@ -155,7 +154,6 @@ export class UploadBlob {
 
   async vouch(content: { size: number; runs: SegmentRun[] }, idle: boolean): Promise<void> {
     await this.writer?.settle();
-    await this.writer?.sync();
     await this.progress(content, idle);
   }
 
