@@ -147,8 +147,8 @@ export class Channel implements ByteChannel {
     if (listener === null || this.closed || data.length === 0) return;
     this.held += data.length;
     this.deliver(() => {
-      // The payload lives only as long as this call.
-      listener.data(Buffer.from(data));
+      // A view: the payload is ours to keep, see PacketListener.
+      listener.data(data);
     });
   }
 

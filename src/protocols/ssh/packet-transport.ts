@@ -35,7 +35,10 @@ export interface PacketTransport {
 }
 
 export interface PacketListener {
-  /** `payload` is a view valid only during this call: copy what must live longer. Byte 0 is the message number. */
+  /**
+   * Byte 0 is the message number. The payload is fresh memory that the transport does not use again, so that file
+   * content reaches the store without a copy; keep a view only of what is large, for it holds on to the whole packet.
+   */
   packet(payload: Buffer): void;
   /** The connection is over, exactly once. `offence` says whether the peer broke the protocol. */
   closed(reason: string, offence: 'none' | 'protocol'): void;
