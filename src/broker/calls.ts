@@ -348,7 +348,7 @@ export const FRONT_CALLS = {
     }),
     response: z.object({ keys: z.array(key) }),
   },
-  /** Size now; `durable` tells that everything in `runs` has been fsynced, so that it can be resumed after a crash. `idle`: the writer is gone, another session may take it up. */
+  /** Size now; `durable` asks the broker to fsync the blob, so that it can be resumed after a crash. `idle`: the writer is gone, another session may take it up. */
   'upload.progress': {
     who: 'session',
     writes: true,
@@ -363,7 +363,7 @@ export const FRONT_CALLS = {
     }),
     response: nothing,
   },
-  /** CLOSE: the front has fsynced its blob; the broker moves it to blobs/, commits the version, records it, then answers. */
+  /** CLOSE: the front has written its blob; the broker fsyncs it, moves it to blobs/, commits the version, records it, then answers. */
   'upload.commit': {
     who: 'session',
     writes: true,

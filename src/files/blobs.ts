@@ -26,8 +26,8 @@ export interface BlobStore {
   unsettle(id: string): Promise<void>;
   remove(id: string): Promise<void>;
   removeIncoming(id: string): Promise<void>;
-  /** The names of incoming blobs survive a crash from here on. */
-  syncIncoming(): Promise<void>;
+  /** What has been written to the incoming blob, and its name, survive a power loss from here on. */
+  syncIncoming(id: string): Promise<void>;
   committed(): Promise<StoredBlob[]>;
   incoming(): Promise<StoredBlob[]>;
   open(id: string): Promise<BlobReader>;

@@ -1,7 +1,7 @@
 /**
  * CLOSE: an upload becomes a version. Crash order, each step durable before the next:
  *
- *   1. the front has fsynced incoming/<blob>; the upload has had a row since before the blob's first byte
+ *   1. incoming/<blob> is fsynced; the upload has had a row since before the blob's first byte
  *   2. the blob moves to blobs/<blob>, both directories are fsynced
  *   3. one transaction: version, name, quota, record; the upload's row goes, what was replaced is retired
  *   4. the answer

@@ -164,7 +164,7 @@ export class Uploads {
   }
 
   private async saveProgress(upload: Upload, { size, runs }: Extent): Promise<void> {
-    await this.parts.blobs.syncIncoming();
+    await this.parts.blobs.syncIncoming(upload.blob);
     await this.parts.store.write(() => {
       this.parts.store.saveProgress(upload.id, size, runs, upload.touched);
     });

@@ -65,8 +65,18 @@ export class BlobFolder implements BlobStore {
     await removeFile(join(this.incomingFolder, id));
   }
 
-  syncIncoming(): Promise<void> {
-    return this.incomingSync.sync();
+  async syncIncoming(id: string): Promise<void> {
+    const handle = await openPlain(join(this.incomingFolder, id), constants.O_RDWR).catch((error: unknown) => {
+      // An upload that holds nothing of its own yet.
+      if (error instanceof WaybillError && error.code === 'content-missing') return null;
+      throw error;
+    });
+    try {
+      await handle?.datasync();
+    } finally {
+      await handle?.close();
+    }
+    await this.incomingSync.sync();
   }
 
   committed(): Promise<StoredBlob[]> {
@@ -101,7 +111,7 @@ export class BlobFolder implements BlobStore {
     await Promise.all([this.blobsSync.sync(), this.incomingSync.sync()]);
   }
 
-  /** The front has fsynced its bytes; here only their number is looked at, on the file itself and not on a link. */
+  /** Durable and of the right length, on the file itself and not on a link. */
   private async confirm(id: string, length: number): Promise<void> {
     const handle = await openPlain(join(this.incomingFolder, id), constants.O_RDWR);
     try {
@@ -110,9 +120,8 @@ export class BlobFolder implements BlobStore {
         throw new WaybillError('request-invalid', `incoming blob ${id} is not a plain file`);
       if (found.size < length)
         throw new WaybillError('content-missing', `incoming blob ${id} has ${found.size} of ${length} bytes`);
-      if (found.size === length) return;
-      await handle.truncate(length);
-      await handle.sync();
+      if (found.size > length) await handle.truncate(length);
+      await handle.datasync();
     } finally {
       await handle.close();
     }

@@ -1,4 +1,4 @@
-/** Reads ciphertext of committed blobs (blobs/ab/abcd...) and of uploads in progress (incoming/abcd...). */
+/** Reads ciphertext of committed blobs (blobs/<id>) and of uploads in progress (incoming/<id>). */
 import fs from 'node:fs';
 import path from 'node:path';
 import { WaybillError, asWaybillError } from '../../base/errors.ts';
@@ -9,11 +9,7 @@ export interface BlobFolders {
   readonly incoming: string;
 }
 
-export function committedPath(folders: BlobFolders, blob: string): string {
-  return path.join(folders.blobs, blob.slice(0, 2), blob);
-}
-
-function flatPath(folders: BlobFolders, blob: string): string {
+function committedPath(folders: BlobFolders, blob: string): string {
   return path.join(folders.blobs, blob);
 }
 
@@ -24,8 +20,7 @@ export function incomingPath(folders: BlobFolders, blob: string): string {
 /** A commit may move the blob between two looks, hence the third. */
 export async function openBlob(folders: BlobFolders, blob: string): Promise<BlobFile> {
   const committed = committedPath(folders, blob);
-  const flat = flatPath(folders, blob);
-  for (const place of [flat, committed, incomingPath(folders, blob), committed, flat]) {
+  for (const place of [committed, incomingPath(folders, blob), committed]) {
     try {
       return new BlobFile(await openDescriptor(place, fs.constants.O_RDONLY), blob);
     } catch (error) {

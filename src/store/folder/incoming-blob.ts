@@ -1,4 +1,7 @@
-/** The blob of an upload in progress: incoming/<blob>, written only by the front that holds the upload. */
+/**
+ * The blob of an upload in progress: incoming/<blob>, written only by the front that holds the upload. Nothing here is
+ * durable: under Node's permission model a front has no fsync, and the broker would not take its word for it.
+ */
 import fs from 'node:fs';
 import { WaybillError, asWaybillError } from '../../base/errors.ts';
 import { BlobFile, isAbsent, openDescriptor } from './blob-file.ts';
@@ -6,15 +9,6 @@ import { incomingPath } from './blob-reader.ts';
 import type { BlobFolders } from './blob-reader.ts';
 
 export class IncomingBlobFile extends BlobFile {
-  private readonly folder: string;
-  private nameDurable: boolean;
-
-  constructor(fd: number, name: string, folder: string, nameDurable: boolean) {
-    super(fd, name);
-    this.folder = folder;
-    this.nameDurable = nameDurable;
-  }
-
   async write(parts: readonly Buffer[], position: number): Promise<void> {
     let length = 0;
     for (const part of parts) length += part.length;
@@ -29,20 +23,6 @@ export class IncomingBlobFile extends BlobFile {
     }
   }
 
-  async sync(): Promise<void> {
-    await this.syncDescriptor(this.fd);
-    if (this.nameDurable) return;
-    const folder = await openDescriptor(this.folder, fs.constants.O_RDONLY).catch((error: unknown) => {
-      throw asWaybillError(error);
-    });
-    try {
-      await this.syncDescriptor(folder);
-    } finally {
-      fs.closeSync(folder);
-    }
-    this.nameDurable = true;
-  }
-
   private writev(parts: readonly Buffer[], position: number): Promise<number> {
     this.begin();
     return new Promise((resolve, reject) => {
@@ -53,24 +33,13 @@ export class IncomingBlobFile extends BlobFile {
       });
     });
   }
-
-  private syncDescriptor(fd: number): Promise<void> {
-    this.begin();
-    return new Promise((resolve, reject) => {
-      fs.fdatasync(fd, (error) => {
-        this.end();
-        if (error === null) resolve();
-        else reject(this.failure(error));
-      });
-    });
-  }
 }
 
 export async function openIncoming(folders: BlobFolders, blob: string, create: boolean): Promise<IncomingBlobFile> {
   const { O_RDWR, O_CREAT } = fs.constants;
   try {
     const fd = await openDescriptor(incomingPath(folders, blob), create ? O_RDWR | O_CREAT : O_RDWR);
-    return new IncomingBlobFile(fd, blob, folders.incoming, !create);
+    return new IncomingBlobFile(fd, blob);
   } catch (error) {
     if (isAbsent(error)) {
       throw new WaybillError('content-missing', `blob ${blob} of an upload in progress is not in the store`, {

@@ -1,0 +1,192 @@
+/** The broker put together: connections, fronts, listeners and administration over the rooms that do the work. */
+import type { SignInParts } from '../accounts/sign-in.ts';
+import type { Log } from '../base/log.ts';
+import type { Address } from '../config/values.ts';
+import type { Files } from '../files/files.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Grants } from '../policy/grants.ts';
+import { FRONT_CALLS } from './calls.ts';
+import type { Response } from './calls.ts';
+import { Connections } from './connections.ts';
+import type { Connection, LiveSession, Profile } from './connections.ts';
+import { createDispatch } from './dispatch.ts';
+import { FrontPool } from './front-pool.ts';
+import { frontHandlers, identifyFront } from './front-handlers.ts';
+import type { HostKeys } from './host-keys.ts';
+import { Listener } from './listener.ts';
+import { Penalties, Startups } from './penalties.ts';
+import { SignIns } from './sign-ins.ts';
+
+export interface BrokerParts {
+  readonly log: Log;
+  readonly hello: Omit<Response<'hello'>, 'hostKeys'>;
+  readonly hostKeys: HostKeys;
+  readonly signIn: Omit<SignInParts, 'signedIn'>;
+  readonly files: Files;
+  readonly grants: Grants;
+  readonly ledger: Ledger;
+  /** One durable write of the metadata store. */
+  readonly write: (action: () => void) => Promise<void>;
+  readonly tenantName: (tenant: string) => string | null;
+  readonly fronts: { readonly size: number; readonly args: readonly string[] };
+  readonly limits: {
+    readonly startups: number;
+    readonly startupsPerSource: number;
+    readonly connections: number;
+    readonly penalties: boolean;
+  };
+}
+
+/** A front watches the grace time itself; one that lets it pass by this much is stuck. */
+const GRACE_MARGIN_SECONDS = 30;
+const WATCH_MILLISECONDS = 5000;
+
+export class Broker {
+  readonly connections: Connections;
+  private readonly parts: BrokerParts;
+  private readonly pool: FrontPool;
+  private readonly signIns: SignIns;
+  private readonly startups: Startups;
+  private readonly penalties: Penalties | null;
+  private readonly listeners: Listener[] = [];
+  /** What ended sessions leave to be made durable. */
+  private readonly endings = new Map<LiveSession, Promise<void>>();
+  private readonly watch: NodeJS.Timeout;
+
+  constructor(parts: BrokerParts) {
+    this.parts = parts;
+    const { limits, log } = parts;
+    this.startups = new Startups({ all: limits.startups, perSource: limits.startupsPerSource });
+    this.penalties = limits.penalties ? new Penalties() : null;
+    this.connections = new Connections(
+      {
+        startupOver: ({ source }) => {
+          this.startups.leave(source);
+        },
+        sessionOver: (session, reason) => {
+          this.sessionOver(session, reason);
+        },
+        gone: (connection) => {
+          this.gone(connection);
+        },
+      },
+      log,
+    );
+    this.signIns = new SignIns({
+      signIn: parts.signIn,
+      ledger: parts.ledger,
+      connections: this.connections,
+      tenantName: parts.tenantName,
+      home: (account) => homeOf(parts.grants, account),
+    });
+    this.pool = this.makePool();
+    this.watch = setInterval(() => {
+      this.endStuckFronts();
+    }, WATCH_MILLISECONDS);
+    this.watch.unref();
+  }
+
+  get frontCount(): number {
+    return this.pool.size;
+  }
+
+  get frontPids(): number[] {
+    return this.pool.processes.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  /** False when a front died before it was ready: its permissions or its code are at fault, and the log says which. */
+  startFronts(): Promise<boolean> {
+    return this.pool.start();
+  }
+
+  async listen({ host, port }: Address, profile: Profile): Promise<Address> {
+    const { startups, penalties, pool, connections, parts } = this;
+    const listener = new Listener({
+      host,
+      port,
+      profile,
+      startups,
+      penalties,
+      log: parts.log,
+      full: () => connections.count >= parts.limits.connections,
+      give: (socket, arrival) => pool.give(socket, arrival),
+    });
+    const bound = await listener.listen();
+    this.listeners.push(listener);
+    return bound;
+  }
+
+  /** Accepts nothing more, lets fronts put uploads away, and resolves when every record is durable. */
+  async stop(milliseconds: number): Promise<void> {
+    clearInterval(this.watch);
+    for (const listener of this.listeners) listener.close();
+    await this.pool.stop(milliseconds);
+    await Promise.all(this.endings.values());
+  }
+
+  /** At once: what was not acknowledged is lost, as in a crash. */
+  kill(): void {
+    this.pool.kill();
+  }
+
+  private makePool(): FrontPool {
+    const { parts, connections, signIns } = this;
+    const handlers = frontHandlers({
+      hello: parts.hello,
+      hostKeys: parts.hostKeys,
+      signIns,
+      files: parts.files.handlers,
+      connections,
+      offence: ({ source }, offence) => {
+        this.penalties?.add(source, offence, Date.now());
+      },
+      ended: (session) => this.endings.get(session) ?? Promise.resolve(),
+    });
+    return new FrontPool({
+      ...parts.fronts,
+      log: parts.log,
+      connections,
+      dispatch: (front) => createDispatch(FRONT_CALLS, handlers, identifyFront(front, connections), parts.log),
+    });
+  }
+
+  private gone(connection: Connection): void {
+    const refused = this.signIns.gone(connection);
+    if (connection.session === null && refused > 0) this.penalties?.add(connection.source, 'sign-in', Date.now());
+  }
+
+  private sessionOver(session: LiveSession, reason: string): void {
+    const { files, ledger, write, log } = this.parts;
+    const { account, tenant, address, session: id } = session;
+    const ending = Promise.all([
+      files.sessionEnded(id),
+      write(() => {
+        ledger.append({ kind: 'session-end', tenant, account, session: id, address, detail: { reason } });
+      }),
+    ])
+      .catch((err: unknown) => {
+        log.error({ session: id, err }, 'the end of a session could not be recorded');
+      })
+      .then(() => {
+        this.endings.delete(session);
+      });
+    this.endings.set(session, ending);
+  }
+
+  private endStuckFronts(): void {
+    const { connections, parts } = this;
+    const late = Date.now() - (parts.hello.limits.loginGraceSeconds + GRACE_MARGIN_SECONDS) * 1000;
+    const stuck = new Set(connections.waitingSince(late).map(({ front }) => front));
+    for (const front of this.pool.processes) {
+      if (!stuck.has(front)) continue;
+      parts.log.error({ front: front.number }, 'a front does not end connections in time and is replaced');
+      front.kill();
+    }
+  }
+}
+
+/** An account with one folder starts in it: that is what people expect of "put". */
+function homeOf(grants: Grants, account: string): string {
+  const [only, ...more] = grants.ofAccount(account);
+  return only === undefined || more.length > 0 ? '/' : `/${only.mount}`;
+}

@@ -1,0 +1,173 @@
+/**
+ * What the broker knows of every connection and session by itself: which front it gave the connection to, from where it
+ * came, what was signed for it, who signed in. A front cannot add to this or change it, it can only name its own.
+ */
+import { randomBytes } from 'node:crypto';
+import { WaybillError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { HostKey } from './calls.ts';
+
+/** The broker's end of a front process, as far as this table needs it. */
+export interface FrontEnd {
+  readonly number: number;
+  readonly connections: Set<string>;
+  /** Tells the front to close the connection now. */
+  sessionEnded(connection: string, reason: string): void;
+}
+
+export type Profile = 'default' | 'legacy';
+
+export interface Arrival {
+  readonly address: string;
+  readonly port: number;
+  /** The unit of limits and penalties; see penalties.ts. */
+  readonly source: string;
+  readonly profile: Profile;
+}
+
+export interface Connection extends Arrival {
+  readonly id: string;
+  readonly front: FrontEnd;
+  readonly opened: number;
+  /** The first exchange hash that was signed for it, and the key that signed it (RFC 4253 section 7.2). */
+  identity: { readonly sessionId: Buffer; readonly hostKey: HostKey } | null;
+  session: LiveSession | null;
+}
+
+export interface Identity {
+  /** The session's own id: random, never given before. */
+  readonly session: string;
+  /** Ids. */
+  readonly account: string;
+  readonly tenant: string;
+  readonly login: string;
+  readonly tenantName: string;
+  /** What proved it, for records: never the credential itself. */
+  readonly credential: string;
+  /** Ids or fingerprints of the credentials used, so that removing one ends the sessions that used it. */
+  readonly proofs: readonly string[];
+}
+
+export interface LiveSession extends Identity {
+  readonly connection: Connection;
+  readonly address: string;
+  readonly started: number;
+  lastActive: number;
+  ended: string | null;
+}
+
+/** Each is called once for its connection or session. */
+export interface ConnectionWatcher {
+  /** It will not wait for a sign-in any longer: signed in or gone. */
+  startupOver(connection: Connection): void;
+  sessionOver(session: LiveSession, reason: string): void;
+  gone(connection: Connection): void;
+}
+
+export class Connections {
+  private readonly connections = new Map<string, Connection>();
+  private readonly sessions = new Map<string, LiveSession>();
+  private readonly watcher: ConnectionWatcher;
+  private readonly log: Log;
+  private readonly now: () => number;
+
+  constructor(watcher: ConnectionWatcher, log: Log, now: () => number = Date.now) {
+    this.watcher = watcher;
+    this.log = log;
+    this.now = now;
+  }
+
+  get count(): number {
+    return this.connections.size;
+  }
+
+  open(front: FrontEnd, arrival: Arrival): Connection {
+    const id = randomBytes(16).toString('hex');
+    const opened = this.now();
+    const connection: Connection = { ...arrival, id, front, opened, identity: null, session: null };
+    this.connections.set(id, connection);
+    front.connections.add(id);
+    return connection;
+  }
+
+  /** The connection, if it is this front's; what other fronts hold looks to it like nothing, and is logged. */
+  connectionOf(front: FrontEnd, id: string): Connection {
+    const connection = this.connections.get(id);
+    if (connection === undefined) throw new WaybillError('session-ended', 'the connection is over');
+    if (connection.front !== front) throw this.foreign(front, connection.front, 'connection', id);
+    return connection;
+  }
+
+  sessionOf(front: FrontEnd, id: string): LiveSession {
+    const session = this.sessions.get(id);
+    if (session === undefined) throw new WaybillError('session-ended', 'the session is over');
+    if (session.connection.front !== front) throw this.foreign(front, session.connection.front, 'session', id);
+    if (session.ended !== null) throw new WaybillError('session-ended', `the session was ended: ${session.ended}`);
+    session.lastActive = this.now();
+    return session;
+  }
+
+  signIn(connection: Connection, identity: Identity): LiveSession {
+    if (connection.session !== null) throw new WaybillError('call-forbidden', 'the connection is signed in already');
+    const session: LiveSession = {
+      ...identity,
+      connection,
+      address: connection.address,
+      started: this.now(),
+      lastActive: this.now(),
+      ended: null,
+    };
+    connection.session = session;
+    this.sessions.set(session.session, session);
+    this.watcher.startupOver(connection);
+    return session;
+  }
+
+  list(): LiveSession[] {
+    return [...this.sessions.values()].filter((session) => session.ended === null);
+  }
+
+  /** From here on every call of these sessions is refused; their fronts are told to close. Returns how many. */
+  end(which: (session: LiveSession) => boolean, reason: string): number {
+    let count = 0;
+    for (const session of this.list()) {
+      if (!which(session)) continue;
+      count++;
+      session.ended = reason;
+      this.watcher.sessionOver(session, reason);
+      session.connection.front.sessionEnded(session.connection.id, reason);
+    }
+    return count;
+  }
+
+  close(connection: Connection, reason: string): void {
+    if (!this.connections.delete(connection.id)) return;
+    connection.front.connections.delete(connection.id);
+    const { session } = connection;
+    if (session === null) this.watcher.startupOver(connection);
+    else {
+      this.sessions.delete(session.session);
+      if (session.ended === null) this.watcher.sessionOver(session, reason);
+      session.ended ??= reason;
+    }
+    this.watcher.gone(connection);
+  }
+
+  /** Not signed in since before `time`. */
+  waitingSince(time: number): Connection[] {
+    return [...this.connections.values()].filter(({ session, opened }) => session === null && opened < time);
+  }
+
+  closeAllOf(front: FrontEnd, reason: string): void {
+    for (const id of [...front.connections]) {
+      const connection = this.connections.get(id);
+      if (connection !== undefined) this.close(connection, reason);
+    }
+  }
+
+  private foreign(front: FrontEnd, owner: FrontEnd, what: string, id: string): WaybillError {
+    const fields = { attack: true, front: front.number, owner: owner.number, [what]: id };
+    this.log.error(fields, `a front named a ${what} of another front`);
+    return new WaybillError('not-your-session', `the ${what} belongs to another front`);
+  }
+}

@@ -1,0 +1,111 @@
+/** The handlers of FRONT_CALLS: what each call means, once dispatch.ts has found who asks. */
+import type { FileHandlers } from '../files/files.ts';
+import type { FileSession } from '../files/session.ts';
+import type { Caller, FrontCalls, Response } from './calls.ts';
+import type { Connection, Connections, FrontEnd, LiveSession } from './connections.ts';
+import type { Callers, Handlers } from './dispatch.ts';
+import type { HostKeys } from './host-keys.ts';
+import type { SignIns } from './sign-ins.ts';
+import { WaybillError } from '../base/errors.ts';
+
+/** What the handlers of front calls are given, by the `who` of the row. */
+export interface FrontCallers extends Callers {
+  readonly front: FrontEnd;
+  readonly connection: Connection;
+  readonly session: LiveSession;
+  readonly administrator: never;
+}
+
+export interface FrontHandlersParts {
+  readonly hello: Omit<Response<'hello'>, 'hostKeys'>;
+  readonly hostKeys: HostKeys;
+  readonly signIns: SignIns;
+  readonly files: FileHandlers;
+  readonly connections: Connections;
+  /** Feeds the penalties; only what happened before sign-in is the source's and not the account's. */
+  offence(connection: Connection, offence: 'grace' | 'protocol'): void;
+  /** Resolves when everything that the end of this session leaves behind is durable. */
+  ended(session: LiveSession): Promise<void>;
+}
+
+export function frontHandlers(parts: FrontHandlersParts): Handlers<FrontCalls, FrontCallers> {
+  return { ...connectionHandlers(parts), ...signInHandlers(parts.signIns), ...fileHandlers(parts.files) };
+}
+
+/** Finds the owner of a call from this front; see Connections for what others' ids look like to it. */
+export function identifyFront(front: FrontEnd, connections: Connections) {
+  return (who: Caller, request: Readonly<Record<string, unknown>>): FrontCallers[Caller] => {
+    if (who === 'connection') return connections.connectionOf(front, String(request['connection']));
+    if (who === 'session') return connections.sessionOf(front, String(request['session']));
+    if (who === 'front') return front;
+    throw new WaybillError('call-forbidden', 'this call is for administrators');
+  };
+}
+
+type Part<N extends keyof FrontCalls> = Pick<Handlers<FrontCalls, FrontCallers>, N>;
+
+function connectionHandlers(
+  parts: FrontHandlersParts,
+): Part<'hello' | 'hostkey.sign' | 'hostkey.prove' | 'connection.closed'> {
+  const { hello, hostKeys, signIns, connections } = parts;
+  return {
+    hello: () => ({ ...hello, hostKeys: hostKeys.offered }),
+    'hostkey.sign': ({ algorithm, hash }, connection) => {
+      const { signature, hostKey } = hostKeys.sign(algorithm, hash);
+      signIns.identify(connection, hash, hostKey);
+      return { signature };
+    },
+    'hostkey.prove': ({ algorithm, blob }, connection) => {
+      if (connection.identity === null) throw new WaybillError('call-forbidden', 'a proof before the key exchange');
+      return { signature: hostKeys.prove(algorithm, blob, connection.identity.sessionId) };
+    },
+    'connection.closed': async ({ reason, offence }, connection) => {
+      const { session } = connection;
+      if (session === null && offence !== 'none') parts.offence(connection, offence);
+      connections.close(connection, reason);
+      if (session !== null) await parts.ended(session);
+      return {};
+    },
+  };
+}
+
+function signInHandlers(
+  signIns: SignIns,
+): Part<
+  | 'signin.none'
+  | 'signin.password'
+  | 'signin.publickey-query'
+  | 'signin.publickey'
+  | 'signin.interactive'
+  | 'signin.answers'
+> {
+  return {
+    'signin.none': ({ user }, connection) => signIns.step(connection, (signIn) => signIn.none(user)),
+    'signin.password': ({ user, password }, connection) =>
+      signIns.step(connection, (signIn) => signIn.password(user, password)),
+    'signin.publickey-query': ({ user, algorithm, blob }, connection) =>
+      signIns.query(connection, (signIn) => signIn.publickeyQuery(user, algorithm, blob)),
+    'signin.publickey': ({ user, algorithm, blob, signature, hostKey }, connection) => {
+      signIns.hostKeySeen(connection, hostKey);
+      return signIns.step(connection, (signIn) => signIn.publickey(user, algorithm, blob, signature, hostKey));
+    },
+    'signin.interactive': ({ user }, connection) => signIns.step(connection, (signIn) => signIn.interactive(user)),
+    'signin.answers': ({ answers }, connection) => signIns.step(connection, (signIn) => signIn.answers(answers)),
+  };
+}
+
+type FileCalls = Part<keyof FileHandlers>;
+
+function fileHandlers(files: FileHandlers): FileCalls {
+  const bound = Object.entries(files).map(([call, handler]) => [
+    call,
+    (request: never, session: LiveSession) => (handler as FileHandler)(fileSession(session), request),
+  ]);
+  return Object.fromEntries(bound) as unknown as FileCalls;
+}
+
+type FileHandler = (who: FileSession, request: never) => unknown;
+
+function fileSession({ session, account, tenant, address }: LiveSession): FileSession {
+  return { session, account, tenant, address };
+}

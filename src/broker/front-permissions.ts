@@ -1,0 +1,69 @@
+/**
+ * How a front process is started, so that whoever takes it over has little: Node's permission model without network,
+ * child processes, workers, add-ons; no SQLite and no FFI (the permission model does not see the files they open); no
+ * code from strings; files are its own code, committed ciphertext to read, uploads in progress to read and write.
+ * Sockets reach it only by the broker's hand. test/front/permissions.test.ts shows each of these with a real process.
+ */
+import { realpathSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+export interface FrontFolders {
+  readonly blobs: string;
+  readonly incoming: string;
+}
+
+const SOURCES = path.resolve(import.meta.dirname, '..');
+/** What fronts import from outside: the log. */
+const PACKAGES = ['pino'];
+
+export function frontArguments(folders: FrontFolders, entry: string): string[] {
+  const readable = [SOURCES, path.join(path.dirname(SOURCES), 'package.json'), ...packageFolders(PACKAGES)];
+  return [
+    '--permission',
+    ...readable.map((place) => `--allow-fs-read=${place}`),
+    ...[folders.blobs, folders.incoming].map((place) => `--allow-fs-read=${realpathSync(place)}/*`),
+    `--allow-fs-write=${realpathSync(folders.incoming)}/*`,
+    '--no-experimental-sqlite',
+    '--no-experimental-ffi',
+    '--no-addons',
+    '--disallow-code-generation-from-strings',
+    '--disable-proto=throw',
+    // Without it the inspector could be opened by a signal.
+    '--disable-sigusr1',
+    entry,
+  ];
+}
+
+/** Nothing of the operator's environment: it may hold secrets, and NODE_OPTIONS would change the process. */
+export function frontEnvironment(): NodeJS.ProcessEnv {
+  return { NODE_ENV: 'production', TZ: 'UTC' };
+}
+
+/** Folders of the packages and of all that they need, wherever the package manager put them, links followed. */
+export function packageFolders(names: readonly string[]): string[] {
+  const folders = new Set<string>();
+  const visit = (name: string, from: string): void => {
+    const manifest = findManifest(name, from);
+    if (manifest === null) return;
+    const folder = path.dirname(manifest);
+    if (folders.has(folder)) return;
+    folders.add(folder);
+    const { dependencies = {} } = createRequire(manifest)(manifest) as { dependencies?: Record<string, string> };
+    for (const dependency of Object.keys(dependencies)) visit(dependency, manifest);
+  };
+  for (const name of names) visit(name, path.join(SOURCES, 'main.ts'));
+  return [...folders];
+}
+
+/** Packages may hide their package.json behind "exports", so it is looked for as Node would look for the package. */
+function findManifest(name: string, from: string): string | null {
+  for (const folder of createRequire(from).resolve.paths(name) ?? []) {
+    try {
+      return path.join(realpathSync(path.join(folder, name)), 'package.json');
+    } catch {
+      // Not in this one.
+    }
+  }
+  return null;
+}

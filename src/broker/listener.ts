@@ -1,0 +1,98 @@
+/**
+ * Accepts connections and hands them on unread. Limits stand here, because here nobody can lie about where a connection
+ * comes from. What is refused costs one line of text and no front.
+ */
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { WaybillError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Arrival, Profile } from './connections.ts';
+import { sourceOf } from './penalties.ts';
+import type { Penalties, Startups } from './penalties.ts';
+
+export interface ListenerParts {
+  readonly host: string;
+  readonly port: number;
+  readonly profile: Profile;
+  readonly startups: Startups;
+  /** Null when the operator has turned them off. */
+  readonly penalties: Penalties | null;
+  readonly log: Log;
+  /** Whether the server holds all the connections that it may. */
+  full(): boolean;
+  /** False when nobody can take it now. */
+  give(socket: Socket, arrival: Arrival): boolean;
+}
+
+// A backlog for bursts; what is beyond it the system makes wait.
+const BACKLOG = 1024;
+
+export class Listener {
+  private readonly parts: ListenerParts;
+  private readonly server: Server;
+
+  constructor(parts: ListenerParts) {
+    this.parts = parts;
+    this.server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => {
+      this.accept(socket);
+    });
+  }
+
+  async listen(): Promise<{ host: string; port: number }> {
+    const { host, port } = this.parts;
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', (cause) => {
+        reject(listenFailure(host, port, cause));
+      });
+      this.server.listen({ host, port, backlog: BACKLOG }, resolve);
+    });
+    this.server.removeAllListeners('error');
+    // Out of descriptors, for example: the listener stays, the next accept may succeed.
+    this.server.on('error', (err) => {
+      this.parts.log.error({ err }, 'a connection could not be accepted');
+    });
+    const bound = this.server.address() as AddressInfo;
+    return { host: bound.address, port: bound.port };
+  }
+
+  /** No further connection is accepted; those handed on live in their fronts. */
+  close(): void {
+    this.server.close();
+  }
+
+  private accept(socket: Socket): void {
+    const { remoteAddress, remotePort } = socket;
+    // Gone before it was looked at.
+    if (remoteAddress === undefined || remotePort === undefined) {
+      socket.destroy();
+      return;
+    }
+    const { startups, penalties, profile } = this.parts;
+    const source = sourceOf(remoteAddress);
+    if (penalties?.refuses(source, Date.now()) === true) {
+      refuse(socket, 'Not allowed at this time');
+    } else if (this.parts.full() || !startups.enter(source)) {
+      penalties?.add(source, 'crowding', Date.now());
+      refuse(socket, 'Exceeded MaxStartups');
+    } else {
+      const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '');
+      if (this.parts.give(socket, { address, port: remotePort, source, profile })) return;
+      startups.leave(source);
+      refuse(socket, 'The server is starting, try again');
+    }
+  }
+}
+
+/** RFC 4253 section 4.2 lets a server send lines before its version; people see this one in their client. */
+function refuse(socket: Socket, text: string): void {
+  socket.on('error', () => undefined);
+  socket.end(`${text}\r\n`, () => {
+    socket.destroy();
+  });
+}
+
+function listenFailure(host: string, port: number, cause: NodeJS.ErrnoException): WaybillError {
+  const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  if (cause.code === 'EADDRINUSE') return new WaybillError('address-in-use', `${where} is taken`, { cause });
+  return new WaybillError('option-invalid', `--sftp ${where} cannot be used (${cause.code ?? cause.message})`, { cause });
+}

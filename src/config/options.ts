@@ -1,0 +1,112 @@
+/**
+ * Every option of the server: what it is for, what holds when it is left out, what is allowed. Command line, environment
+ * (WAYBILL_ and the name in capitals), configuration file and the help text all come from these rows.
+ */
+import { availableParallelism } from 'node:os';
+import { LOG_LEVELS } from '../base/log.ts';
+import { address, byteCount, filePath, oneOf, whole, yesOrNo } from './values.ts';
+
+export interface OptionRow {
+  readonly doc: string;
+  /** What stands for the value in help; without it the option is a switch. */
+  readonly value?: string;
+  /** Texts that hold when nothing is given; none means null, or an empty list. */
+  readonly fallback?: string;
+  readonly many?: true;
+  readonly check: (text: string) => unknown;
+}
+
+const MiB = 2 ** 20;
+const GiB = 2 ** 30;
+
+export const OPTIONS = {
+  data: { value: 'DIR', fallback: './data', doc: 'The data folder.', check: filePath },
+  sftp: {
+    value: 'ADDRESS:PORT',
+    fallback: '0.0.0.0:2022',
+    many: true,
+    doc: 'Where SFTP is served; port 0 picks a free one. May be given more than once.',
+    check: address,
+  },
+  'sftp-legacy': {
+    value: 'ADDRESS:PORT',
+    many: true,
+    doc: 'Where SFTP is served to clients that know only older message authentication (no SHA-1, no CBC there either).',
+    check: address,
+  },
+  json: { doc: 'Print one line of JSON when the server is ready.', fallback: 'false', check: yesOrNo },
+  'log-level': {
+    value: 'LEVEL',
+    fallback: 'info',
+    doc: 'How much is written to the log on standard error.',
+    check: oneOf(...LOG_LEVELS),
+  },
+  fronts: {
+    value: 'N',
+    fallback: String(Math.min(64, availableParallelism())),
+    doc: 'Front processes; one per core when left out.',
+    check: whole(1, 64),
+  },
+  'login-grace': { value: 'SECONDS', fallback: '30', doc: 'Time to sign in.', check: whole(1, 600, 'seconds') },
+  'max-startups': {
+    value: 'N',
+    fallback: '200',
+    doc: 'Connections that may be signing in at once, in all.',
+    check: whole(1, 100_000),
+  },
+  'max-startups-per-source': {
+    value: 'N',
+    fallback: '50',
+    doc: 'The same for one IPv4 address or one IPv6 /64.',
+    check: whole(1, 100_000),
+  },
+  'max-connections': { value: 'N', fallback: '10000', doc: 'Connections at once, in all.', check: whole(1, 1_000_000) },
+  penalties: {
+    value: 'true|false',
+    fallback: 'true',
+    doc: 'Refuse sources for a growing time after failed sign-ins, time-outs and broken protocol.',
+    check: yesOrNo,
+  },
+  handles: { value: 'N', fallback: '256', doc: 'Files that a session may have open.', check: whole(1, 10_000) },
+  channels: { value: 'N', fallback: '10', doc: 'Channels of one connection.', check: whole(1, 100) },
+  'rekey-bytes': {
+    value: 'SIZE',
+    fallback: '4G',
+    doc: 'Bytes after which the keys of a connection are changed.',
+    check: byteCount(MiB, 1024 * GiB),
+  },
+  'rekey-seconds': {
+    value: 'SECONDS',
+    fallback: '3600',
+    doc: 'Time after which they are changed.',
+    check: whole(10, 86_400, 'seconds'),
+  },
+  idle: {
+    value: 'SECONDS',
+    fallback: '900',
+    doc: 'Time without any traffic after which a session is closed.',
+    check: whole(10, 604_800, 'seconds'),
+  },
+  quota: {
+    value: 'SIZE',
+    doc: 'Quota of tenants that are added without one; only the disk limits when left out.',
+    check: byteCount(0, Number.MAX_SAFE_INTEGER),
+  },
+  banner: { value: 'FILE', doc: 'Text shown before sign-in.', check: filePath },
+  config: { value: 'FILE', doc: 'A JSON file with these options as names.', check: filePath },
+} as const satisfies Readonly<Record<string, OptionRow>>;
+
+export type OptionName = keyof typeof OPTIONS;
+
+type Row<N extends OptionName> = (typeof OPTIONS)[N];
+type Value<R extends OptionRow> = R extends { many: true }
+  ? readonly ReturnType<R['check']>[]
+  : R extends { fallback: string }
+    ? ReturnType<R['check']>
+    : ReturnType<R['check']> | null;
+
+export type ServerOptions = { readonly [N in OptionName]: Value<Row<N>> };
+
+export function environmentName(name: string): string {
+  return `WAYBILL_${name.toUpperCase().replaceAll('-', '_')}`;
+}

@@ -1,0 +1,86 @@
+/** The forms that option values have; pure. A check takes the text of a value and throws NotAllowed that says what is. */
+import { isIP } from 'node:net';
+
+export class NotAllowed extends Error {
+  /** What is allowed, as it follows "allowed is". */
+  readonly allowed: string;
+
+  constructor(allowed: string) {
+    super(allowed);
+    this.allowed = allowed;
+  }
+}
+
+export interface Address {
+  readonly host: string;
+  readonly port: number;
+}
+
+const IPV6 = /^\[([0-9A-Fa-f:.]+)\]:(\d{1,5})$/;
+const OTHER = /^([^:[\]\s]*):(\d{1,5})$/;
+const NAME = /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/;
+
+/** "127.0.0.1:2022", "[::1]:0", "localhost:2022", ":2022" (all addresses). */
+export function address(text: string): Address {
+  const six = IPV6.exec(text);
+  const found = six ?? OTHER.exec(text);
+  const host = found?.[1] === '' ? '::' : (found?.[1] ?? '');
+  const port = Number(found?.[2] ?? -1);
+  const hostIsGood = six === null ? isIP(host) === 4 || host === '::' || isName(host) : isIP(host) === 6;
+  if (!hostIsGood || port < 0 || port > 65535) {
+    throw new NotAllowed('ADDRESS:PORT with a port from 0 to 65535 and IPv6 in brackets, as 127.0.0.1:2022 or [::1]:2022');
+  }
+  return { host, port };
+}
+
+/** "1.2.3.400" is a mistyped address, not a name. */
+function isName(host: string): boolean {
+  return NAME.test(host) && !/^[\d.]+$/.test(host);
+}
+
+export function addressText({ host, port }: Address): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export function whole(least: number, most: number, unit = ''): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (!(value >= least && value <= most)) {
+      throw new NotAllowed(`a whole number${unit === '' ? '' : ` of ${unit}`} from ${least} to ${most}`);
+    }
+    return value;
+  };
+}
+
+export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {
+  return (text) => {
+    const found = choices.find((choice) => choice === text);
+    if (found === undefined) throw new NotAllowed(`one of ${choices.join(', ')}`);
+    return found;
+  };
+}
+
+export function yesOrNo(text: string): boolean {
+  if (text === 'true' || text === 'yes' || text === '1') return true;
+  if (text === 'false' || text === 'no' || text === '0') return false;
+  throw new NotAllowed('true or false');
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** "500", "64M", "10GiB". */
+export function byteCount(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const found = /^(\d{1,15})([KMGT]?)(?:i?B)?$/i.exec(text);
+    const value = Number(found?.[1] ?? NaN) * (UNITS[(found?.[2] ?? '').toUpperCase()] ?? NaN);
+    if (!(value >= least && value <= most)) {
+      throw new NotAllowed(`a number of bytes from ${least} to ${most}, as 500M or 10GiB`);
+    }
+    return value;
+  };
+}
+
+export function filePath(text: string): string {
+  if (text === '' || text.includes('\0')) throw new NotAllowed('the path of a file or folder');
+  return text;
+}

@@ -1,0 +1,281 @@
+/**
+ * Builds the parts of the server in the order in which they need each other, and takes them down in the opposite one.
+ * Whatever fails on the way takes down what stands already: nothing starts half.
+ */
+import path from 'node:path';
+import { SIGN_IN_LIMITS } from './accounts/sign-in.ts';
+import { Accounts } from './accounts/accounts.ts';
+import { Slowing } from './accounts/slowing.ts';
+import { WorkLine } from './accounts/work-line.ts';
+import { SYSTEM_CLOCK } from './base/clock.ts';
+import { WaybillError } from './base/errors.ts';
+import { createLog } from './base/log.ts';
+import type { Log } from './base/log.ts';
+import { ADMIN_CALLS } from './broker/admin-calls.ts';
+import type { AdminCalls } from './broker/admin-calls.ts';
+import { AdminServer } from './broker/admin-server.ts';
+import { administrationHandlers } from './broker/administration.ts';
+import type { AdminCallers } from './broker/administration-parts.ts';
+import { Broker } from './broker/broker.ts';
+import { createDispatch } from './broker/dispatch.ts';
+import { frontArguments } from './broker/front-permissions.ts';
+import { HostKeys } from './broker/host-keys.ts';
+import { prepareDataFolder } from './config/data-folder.ts';
+import type { DataFolder } from './config/data-folder.ts';
+import type { ServerOptions } from './config/options.ts';
+import { readBanner } from './config/read-options.ts';
+import type { Address } from './config/values.ts';
+import { checkNext } from './files/check.ts';
+import { Files } from './files/files.ts';
+import { Folders } from './files/folders.ts';
+import { Tenants } from './files/tenants.ts';
+import { completeFirstStart } from './first-start/first-account.ts';
+import type { FirstAccount } from './first-start/first-account.ts';
+import { openHostKeys } from './first-start/host-keys.ts';
+import type { LoadedHostKey } from './first-start/host-keys.ts';
+import { Keys } from './keys/keys.ts';
+import { RootKeyFile } from './keys/root-key.ts';
+import { PlainLedger } from './ledger/ledger.ts';
+import { Grants } from './policy/grants.ts';
+import { fingerprint } from './sshkeys/public-key.ts';
+import { BlobFolder } from './store/folder/blob-folder.ts';
+import { SqliteAccounts } from './store/sqlite/accounts.ts';
+import { Database } from './store/sqlite/database.ts';
+import { SqliteFiles } from './store/sqlite/files.ts';
+import { lockFolder } from './store/sqlite/folder-lock.ts';
+import { SqliteKeys } from './store/sqlite/keys.ts';
+import { SqliteLedger } from './store/sqlite/ledger.ts';
+import { SqliteGrants } from './store/sqlite/policy.ts';
+import manifest from '../package.json' with { type: 'json' };
+
+export interface Ready {
+  readonly sftp: Address & { readonly fingerprints: readonly string[] };
+  /** Every address, the first one included. */
+  readonly listeners: readonly (Address & { readonly profile: 'default' | 'legacy' })[];
+  /** Null when its key file has been taken away. */
+  readonly first: FirstAccount | null;
+  /** Whether this start made the data folder's content. */
+  readonly created: boolean;
+  readonly fronts: readonly number[];
+}
+
+export interface RunningServer {
+  readonly ready: Ready;
+  /** Clean: fronts put uploads away, records become durable. */
+  stop(): Promise<void>;
+  /** At once; safe as a crash is. */
+  kill(): void;
+}
+
+const FRONT_ENTRY = path.join(import.meta.dirname, 'front', 'main.ts');
+const DRAIN_MILLISECONDS = 8000;
+const SWEEP_MILLISECONDS = 3_600_000;
+
+/** Undone in the opposite order. */
+type Undo = () => void | Promise<void>;
+
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const log = createLog(options['log-level']);
+  const undo: Undo[] = [];
+  const takeDown = async (): Promise<void> => {
+    for (const step of undo.reverse()) await step();
+    undo.length = 0;
+  };
+  try {
+    // What is only a mistake in the options must not leave a data folder behind.
+    const banner = readBanner(options.banner);
+    const folder = prepareDataFolder(options.data);
+    lock(folder, undo);
+    const rooms = await openRooms(folder, log, undo);
+    const broker = await startBroker(options, rooms, banner, undo);
+    const listeners = await listen(options, broker);
+    const { first, created } = await completeFirstStart({ dataFolder: folder.root, ...rooms, defaultQuota: options.quota });
+    await startAdministration(options, folder, rooms, broker, listeners, undo);
+    startSweeping(rooms.files, log, undo);
+    const ready = { listeners, first, created, fronts: broker.frontPids, sftp: firstAddress(listeners, rooms.hostKeys) };
+    log.info({ listeners, fronts: broker.frontCount, recovered: rooms.files.recovered }, 'ready');
+    return {
+      ready,
+      stop: takeDown,
+      kill: () => {
+        broker.kill();
+      },
+    };
+  } catch (error) {
+    await takeDown();
+    throw error;
+  }
+}
+
+function lock(folder: DataFolder, undo: Undo[]): void {
+  const held = lockFolder(folder.lock);
+  if (held === null) throw new WaybillError('already-running', `another server uses the data folder ${folder.root}`);
+  undo.push(() => {
+    held.release();
+  });
+}
+
+interface Rooms {
+  readonly log: Log;
+  readonly database: Database;
+  readonly blobs: BlobFolder;
+  readonly keys: Keys;
+  readonly ledger: PlainLedger;
+  readonly grants: Grants;
+  readonly fileStore: SqliteFiles;
+  readonly files: Files;
+  readonly folders: Folders;
+  readonly tenants: Tenants;
+  readonly accountStore: SqliteAccounts;
+  readonly accounts: Accounts;
+  readonly hostKeys: readonly LoadedHostKey[];
+}
+
+async function openRooms(folder: DataFolder, log: Log, undo: Undo[]): Promise<Rooms> {
+  const database = new Database(folder.database);
+  undo.push(() => {
+    database.close();
+  });
+  const keys = await Keys.open(new SqliteKeys(database), new RootKeyFile(folder.rootKey));
+  const hostKeys = await openHostKeys(folder.keys, Date.now());
+  const ledger = new PlainLedger(new SqliteLedger(database));
+  const grants = new Grants(new SqliteGrants(database), ledger);
+  const fileStore = new SqliteFiles(database);
+  const blobs = await BlobFolder.open(folder.root);
+  const report = (err: unknown): void => {
+    log.error({ err }, 'work in the background failed');
+  };
+  const files = await Files.open({ store: fileStore, blobs, keys, grants, ledger, report });
+  undo.push(() => files.settled());
+  const accountStore = new SqliteAccounts(database);
+  const issuer = 'Waybill';
+  const accounts = new Accounts({ store: accountStore, sealer: keys, clock: SYSTEM_CLOCK, ledger, issuer });
+  const holds = (tenant: string): string | null => (accounts.list(tenant).length > 0 ? 'accounts' : null);
+  const tenants = new Tenants({ store: fileStore, keys, ledger, holds });
+  const hasUploads = (directory: number): boolean => files.hasUploads(directory);
+  const folders = new Folders({ store: fileStore, grants, ledger, hasUploads });
+  const opened = { database, blobs, keys, ledger, grants, fileStore, files, folders, tenants };
+  return { log, ...opened, accountStore, accounts, hostKeys };
+}
+
+async function startBroker(
+  options: ServerOptions,
+  rooms: Rooms,
+  banner: string | null,
+  undo: Undo[],
+): Promise<Broker> {
+  const { log, blobs, files, grants, ledger, keys, accountStore, fileStore, database } = rooms;
+  const broker = new Broker({
+    log,
+    files,
+    grants,
+    ledger,
+    hello: {
+      blobs: blobs.blobs,
+      incoming: blobs.incomingFolder,
+      banner,
+      softwareVersion: `Waybill_${manifest.version}`,
+      limits: {
+        loginGraceSeconds: options['login-grace'],
+        rekeyBytes: options['rekey-bytes'],
+        rekeySeconds: options['rekey-seconds'],
+        channelsPerConnection: options.channels,
+        handlesPerSession: options.handles,
+        idleSeconds: options.idle,
+      },
+    },
+    hostKeys: new HostKeys(rooms.hostKeys),
+    signIn: {
+      store: accountStore,
+      sealer: keys,
+      clock: SYSTEM_CLOCK,
+      log,
+      passwords: new WorkLine(),
+      slowing: new Slowing(),
+      limits: SIGN_IN_LIMITS,
+    },
+    write: (action) => database.write(action),
+    tenantName: (tenant) => fileStore.tenant(tenant)?.name ?? null,
+    fronts: {
+      size: options.fronts,
+      args: frontArguments({ blobs: blobs.blobs, incoming: blobs.incomingFolder }, FRONT_ENTRY),
+    },
+    limits: {
+      startups: options['max-startups'],
+      startupsPerSource: options['max-startups-per-source'],
+      connections: options['max-connections'],
+      penalties: options.penalties,
+    },
+  });
+  undo.push(() => broker.stop(DRAIN_MILLISECONDS));
+  if (!(await broker.startFronts())) {
+    throw new WaybillError('internal', 'a front process ended before it was ready; the log says why');
+  }
+  return broker;
+}
+
+async function listen(options: ServerOptions, broker: Broker): Promise<Ready['listeners'][number][]> {
+  const bound: Ready['listeners'][number][] = [];
+  for (const [profile, addresses] of [
+    ['default', options.sftp],
+    ['legacy', options['sftp-legacy']],
+  ] as const) {
+    for (const address of addresses) bound.push({ ...(await broker.listen(address, profile)), profile });
+  }
+  return bound;
+}
+
+function firstAddress(listeners: Ready['listeners'], hostKeys: readonly LoadedHostKey[]): Ready['sftp'] {
+  const [first] = listeners;
+  const fingerprints = hostKeys.map(({ key }) => fingerprint(key.public.blob));
+  return { host: first?.host ?? '', port: first?.port ?? 0, fingerprints };
+}
+
+async function startAdministration(
+  options: ServerOptions,
+  folder: DataFolder,
+  rooms: Rooms,
+  broker: Broker,
+  listeners: Ready['listeners'],
+  undo: Undo[],
+): Promise<void> {
+  const started = new Date().toISOString();
+  const { fileStore: store, blobs, keys, files, connections } = { ...rooms, connections: broker.connections };
+  const handlers = administrationHandlers({
+    ...rooms,
+    connections,
+    hostKeys: rooms.hostKeys.map(({ key }) => key.public),
+    defaultQuota: options.quota,
+    write: (action) => rooms.database.write(action),
+    usage: (tenant) => files.usage(tenant),
+    status: () => ({
+      version: manifest.version,
+      pid: process.pid,
+      started,
+      sftp: listeners.map(({ host, port }) => ({ host, port })),
+      fronts: broker.frontCount,
+      connections: connections.count,
+      sessions: connections.list().length,
+    }),
+    check: (after) => checkNext({ store, blobs, keys }, after),
+  });
+  const server = new AdminServer(
+    folder.root,
+    createDispatch<AdminCalls, AdminCallers>(ADMIN_CALLS, handlers, () => null, rooms.log),
+  );
+  undo.push(() => {
+    server.close();
+  });
+  await server.listen();
+}
+
+function startSweeping(files: Files, log: Log, undo: Undo[]): void {
+  const timer = setInterval(() => {
+    files.sweep().catch((err: unknown) => {
+      log.error({ err }, 'old uploads in progress could not be discarded');
+    });
+  }, SWEEP_MILLISECONDS);
+  undo.push(() => {
+    clearInterval(timer);
+  });
+}
