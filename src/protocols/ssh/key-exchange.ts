@@ -16,6 +16,7 @@ import {
   EXT_INFO_CLIENT,
   hostKeyChoices,
   STRICT_CLIENT,
+  withoutTerrapin,
   type HostKeyChoice,
   type ProfileName,
 } from './profiles.ts';
@@ -113,7 +114,8 @@ export class KeyExchange {
       // Packets slipped in before the KEXINIT would shift the sequence numbers ("Terrapin", CVE-2023-48795).
       if (this.strict && sequence !== 0) throw new ProtocolViolation('strict key exchange: KEXINIT was not first');
     }
-    const lists = algorithmLists(this.options.profile, this.hostKeys.keys(), false);
+    const all = algorithmLists(this.options.profile, this.hostKeys.keys(), false);
+    const lists = this.strict ? all : withoutTerrapin(all);
     const { skipGuess, ...choice } = negotiate(client, lists, hasImplicitMac);
     this.choice = choice;
     this.skipNext = skipGuess;

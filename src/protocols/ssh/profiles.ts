@@ -86,3 +86,13 @@ export function algorithmLists(profile: ProfileName, hostKeyNames: Iterable<stri
     compressionOut: ['none'],
   };
 }
+
+/**
+ * Without strict key exchange somebody on the way can cut off the first packets of a ChaCha20-Poly1305 connection
+ * unseen (CVE-2023-48795): its nonce is the sequence number. AES in both its modes here keeps a counter of its own.
+ */
+export function withoutTerrapin(lists: AlgorithmLists): AlgorithmLists {
+  const safe = (ciphers: readonly string[]): string[] =>
+    ciphers.filter((cipher) => cipher !== 'chacha20-poly1305@openssh.com');
+  return { ...lists, cipherIn: safe(lists.cipherIn), cipherOut: safe(lists.cipherOut) };
+}

@@ -88,7 +88,6 @@ export class Transport implements PacketTransport {
         },
         sealWith: (sealer, reset) => {
           this.writer.changeKeys(sealer, reset);
-          this.sendExtensions();
           this.queue.open();
         },
         openWith: (opener, reset) => {
@@ -284,7 +283,9 @@ export class Transport implements PacketTransport {
   private handleNewKeys(payload: Buffer): void {
     const first = this.exchange.clientSwitches(payload);
     this.keysSince = performance.now();
-    if (first) this.options.onReady?.();
+    if (!first) return;
+    this.sendExtensions();
+    this.options.onReady?.();
   }
 
   private beginExchange(): void {
@@ -313,9 +314,12 @@ export class Transport implements PacketTransport {
     if (due) this.beginExchange();
   }
 
-  /** RFC 8308 section 2.4: directly after our first NEWKEYS. */
+  /**
+   * RFC 8308 section 2.4: the next packet after our first NEWKEYS. It waits for the client's NEWKEYS, because an answer
+   * acknowledges it: clients that leave Nagle's algorithm on would hold their service request back for 40 ms otherwise.
+   */
   private sendExtensions(): void {
-    if (this.exchange.established || !this.exchange.extensions || this.closed) return;
+    if (!this.exchange.extensions) return;
     this.writer.packet([
       forms.extInfoMessage([
         ['server-sig-algs', this.options.serverSignatureAlgorithms.join(',')],
