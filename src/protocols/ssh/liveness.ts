@@ -3,7 +3,8 @@ const MOST_PROBES = 3;
 
 /**
  * Finds peers that went away without a word (power loss, a dropped NAT entry). TCP alone may take hours to notice, and
- * until then the session and its handles would stay. One timer per connection, and nothing to do per packet but a flag.
+ * until then the session and its handles would stay. After `seconds` of silence, in spite of probes on the way, the peer
+ * counts as dead; one that answers may be idle as long as it likes. One timer per connection, one flag per packet.
  */
 export class Liveness {
   private readonly timer: NodeJS.Timeout;
@@ -11,12 +12,15 @@ export class Liveness {
   private probes = 0;
 
   constructor(seconds: number, probe: () => void, dead: () => void) {
-    this.timer = setInterval(() => {
-      this.probes = this.heard ? 0 : this.probes + 1;
-      this.heard = false;
-      if (this.probes > MOST_PROBES) dead();
-      else if (this.probes > 0) probe();
-    }, seconds * 1000);
+    this.timer = setInterval(
+      () => {
+        this.probes = this.heard ? 0 : this.probes + 1;
+        this.heard = false;
+        if (this.probes > MOST_PROBES) dead();
+        else if (this.probes > 0) probe();
+      },
+      (seconds * 1000) / (MOST_PROBES + 1),
+    );
     this.timer.unref();
   }
 

@@ -138,7 +138,7 @@ describe('abuse', () => {
   it('asks a silent peer and gives up on a dead one', async () => {
     mock.timers.enable({ apis: ['setInterval'] });
     try {
-      const limits = { ...LIMITS, idleSeconds: 10 };
+      const limits = { ...LIMITS, idleSeconds: 40 };
       const made = await signedIn({}, { configuration: { hostKeys: HOST_KEYS, limits, banner: null } });
       const alive = request.global('keepalive@openssh.com', true);
       mock.timers.tick(10_000);
