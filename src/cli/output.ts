@@ -1,5 +1,5 @@
 /** What the command prints: for people (tables, sentences) or for scripts (--json), never a mixture. */
-import type { WaybillError } from '../base/errors.ts';
+import type { ErrorCode, WaybillError } from '../base/errors.ts';
 
 export interface Writer {
   write(text: string): unknown;
@@ -43,9 +43,18 @@ export class Output {
     if (this.json) this.err.write(`${JSON.stringify({ event: 'error', code, message, next })}\n`);
     // The message of a wrong option says itself what is allowed.
     else if (code === 'option-invalid') this.err.write(`${oneLine(message)}\n`);
-    else this.err.write(`waybill: ${oneLine(message)} (${code}). ${next}\n`);
+    else this.err.write(`waybill: ${oneLine(message)} (${code}).${FOR_CLIENTS.has(code) ? '' : ` ${next}`}\n`);
   }
 }
+
+/** What to do next is written for people with a file client there; to the operator the message says enough. */
+const FOR_CLIENTS: ReadonlySet<ErrorCode> = new Set([
+  'not-found',
+  'already-exists',
+  'directory-not-empty',
+  'permission-denied',
+  'in-use',
+]);
 
 export function formatTable(headings: readonly string[], rows: readonly (readonly Cell[])[]): string {
   const all = [headings, ...rows.map((row) => row.map(formatCell))];
