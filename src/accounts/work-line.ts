@@ -3,22 +3,27 @@ export class WorkRefused extends Error {
   override readonly name = 'WorkRefused';
 }
 
-interface Job {
-  readonly source: string;
-  readonly start: () => void;
+export interface WorkLineLimits {
+  readonly atOnce: number;
+  readonly waiting: number;
+  readonly perSource: number;
 }
 
+/** A client that opens a hundred sessions at once is still served; two at once leave threads for fsync. */
+const DEFAULTS: WorkLineLimits = { atOnce: 2, waiting: 512, perSource: 128 };
+
 /**
- * Runs costly work a few at a time. The rest waits in a bounded line in which each source has a bounded part, so that
- * a flood of passwords from one address neither takes the thread pool (fsync needs it too) nor keeps others out.
+ * Runs costly work a few at a time. The rest waits in a bounded line, in which sources take turns and each has a
+ * bounded part: a flood of passwords from one address neither takes the thread pool nor keeps others waiting.
  */
 export class WorkLine {
   private running = 0;
-  private readonly waiting: Job[] = [];
-  private readonly held = new Map<string, number>();
-  private readonly limits: { readonly atOnce: number; readonly waiting: number; readonly perSource: number };
+  private waiting = 0;
+  /** Sources in the order of their turns; those that have nothing waiting are not here. */
+  private readonly turns = new Map<string, (() => void)[]>();
+  private readonly limits: WorkLineLimits;
 
-  constructor(limits = { atOnce: 2, waiting: 64, perSource: 8 }) {
+  constructor(limits = DEFAULTS) {
     this.limits = limits;
   }
 
@@ -28,7 +33,7 @@ export class WorkLine {
       return await work();
     } finally {
       this.running--;
-      this.waiting.shift()?.start();
+      this.startNext();
     }
   }
 
@@ -37,23 +42,26 @@ export class WorkLine {
       this.running++;
       return Promise.resolve();
     }
-    const own = this.held.get(source) ?? 0;
-    if (this.waiting.length >= this.limits.waiting || own >= this.limits.perSource)
-      return Promise.reject(new WorkRefused('too many passwords are waiting to be checked'));
-    this.held.set(source, own + 1);
+    const own = this.turns.get(source) ?? [];
+    if (this.waiting >= this.limits.waiting || own.length >= this.limits.perSource)
+      return Promise.reject(new WorkRefused('too much is waiting already'));
+    this.waiting++;
     return new Promise((resolve) => {
-      const start = () => {
-        this.running++;
-        this.letGo(source);
-        resolve();
-      };
-      this.waiting.push({ source, start });
+      own.push(resolve);
+      this.turns.set(source, own);
     });
   }
 
-  private letGo(source: string): void {
-    const left = (this.held.get(source) ?? 1) - 1;
-    if (left <= 0) this.held.delete(source);
-    else this.held.set(source, left);
+  private startNext(): void {
+    const next = this.turns.entries().next();
+    if (next.done === true) return;
+    const [source, own] = next.value;
+    const start = own.shift();
+    // Behind the others, or gone: a Map keeps the order in which its keys were set.
+    this.turns.delete(source);
+    if (own.length > 0) this.turns.set(source, own);
+    this.waiting--;
+    this.running++;
+    start?.();
   }
 }
