@@ -49,6 +49,7 @@ export class Keys implements Sealer {
   private readonly rootId: string;
   private readonly wrapping: KeyObject;
   private readonly sealing: KeyObject;
+  /** By purpose, so that a key is found for its own tenant only. */
   private readonly tenantKeys = new Map<string, KeyObject>();
   private readonly currentIds = new Map<string, string>();
   /** HKDF's pseudorandom key per file: the first half of every segment key's derivation. */
@@ -101,9 +102,9 @@ export class Keys implements Sealer {
 
   removeTenantKeys(tenant: string): void {
     this.store.removeTenantKeys(tenant);
-    const current = this.currentIds.get(tenant);
     this.currentIds.delete(tenant);
-    if (current !== undefined) this.tenantKeys.delete(current);
+    for (const purpose of this.tenantKeys.keys())
+      if (purpose.startsWith(tenantPurpose(tenant, ''))) this.tenantKeys.delete(purpose);
   }
 
   newFileKey(tenant: string, file: string): FileKey {
@@ -144,14 +145,15 @@ export class Keys implements Sealer {
   }
 
   private tenantKey(id: string, tenant: string): KeyObject {
-    const cached = this.tenantKeys.get(id);
+    const purpose = tenantPurpose(tenant, id);
+    const cached = this.tenantKeys.get(purpose);
     if (cached !== undefined) return cached;
     const row = this.store.tenantKey(id);
     if (row?.tenant !== tenant) throw new WaybillError('key-unavailable', `key ${id} of tenant ${tenant} is gone`);
-    const bare = openWith(this.wrapping, tenantPurpose(tenant, id), row.wrapped);
+    const bare = openWith(this.wrapping, purpose, row.wrapped);
     const key = createSecretKey(bare);
     bare.fill(0);
-    this.tenantKeys.set(id, key);
+    this.tenantKeys.set(purpose, key);
     return key;
   }
 }

@@ -53,6 +53,8 @@ export class Database {
     const group = this.waiting;
     this.waiting = [];
     this.scheduled = false;
+    // Closing has committed what was scheduled.
+    if (group.length === 0) return;
     const done: { entry: Waiting; value: unknown }[] = [];
     try {
       this.steps.begin.run();
