@@ -41,9 +41,7 @@ describe('damaged content', () => {
   const read = async (name: string): Promise<Buffer> => {
     const { client, sftp } = await ssh2Session(server);
     try {
-      return await (promisify(sftp.readFile.bind(sftp)) as (path: string) => Promise<Buffer>)(
-        `${server.folder}/${name}`,
-      );
+      return await promisify<string, Buffer>(sftp.readFile.bind(sftp))(`${server.folder}/${name}`);
     } finally {
       client.end();
     }

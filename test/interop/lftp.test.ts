@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { interop, type RealClient } from './suite.ts';
 import { run, type TestServer } from './server.ts';
 
@@ -14,8 +16,10 @@ function lftp(server: TestServer, commands: string[]): Promise<string> {
     ...commands,
     'bye',
   ];
-  return run('lftp', ['--norc', '-f', '/dev/stdin'], {
-    input: script.join('\n') + '\n',
+  // A file, because lftp cannot open a standard input that is a socket.
+  const file = join(server.temporary, 'lftp.script');
+  writeFileSync(file, script.join('\n') + '\n');
+  return run('lftp', ['--norc', '-f', file], {
     env: { HOME: server.temporary, LC_ALL: 'C.UTF-8' },
   });
 }

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { interop, type RealClient } from './suite.ts';
 import { run, type TestServer } from './server.ts';
@@ -10,23 +11,13 @@ function psftp(server: TestServer, commands: string[]): Promise<string> {
     fingerprint.replace(/^.*(SHA256:\S+).*$/, '$1'),
   ]);
   // -bc echoes commands, -be goes on after an error would hide it: neither; PuTTY keeps its files below HOME.
+  // A file, because psftp cannot open a standard input that is a socket.
+  const file = join(server.temporary, 'psftp.script');
+  writeFileSync(file, commands.join('\n') + '\nquit\n');
   return run(
     'psftp',
-    [
-      '-batch',
-      '-P',
-      String(server.port),
-      '-i',
-      ppk(server),
-      ...hostKeys,
-      '-b',
-      '/dev/stdin',
-      `${server.login}@${server.host}`,
-    ],
-    {
-      input: commands.join('\n') + '\nquit\n',
-      env: { HOME: server.temporary },
-    },
+    ['-batch', '-P', String(server.port), '-i', ppk(server), ...hostKeys, '-b', file, `${server.login}@${server.host}`],
+    { env: { HOME: server.temporary } },
   );
 }
 

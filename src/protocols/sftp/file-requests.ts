@@ -70,6 +70,18 @@ async function close({ handle }: { handle: Handle }, id: number, context: Contex
   return answers.ok(id);
 }
 
+/** The first `length` bytes of the parts, or null when there are fewer. */
+function firstBytes(parts: readonly Buffer[], length: number): readonly Buffer[] | null {
+  const first: Buffer[] = [];
+  for (const part of parts) {
+    if (length === 0) break;
+    const taken = part.length <= length ? part : part.subarray(0, length);
+    first.push(taken);
+    length -= taken.length;
+  }
+  return length === 0 ? first : null;
+}
+
 interface Write {
   readonly handle: FileHandle;
   readonly offset: number;
@@ -163,11 +175,13 @@ export const FILE_REQUESTS: readonly (readonly [type: number, row: AnyRow])[] = 
         const offset = readSize(reader);
         const length = reader.u32();
         reader.done();
-        if (length !== body.reduce((sum, part) => sum + part.length, 0))
-          throw new WaybillError('request-invalid', 'the length of the data does not fit the packet');
+        // Some clients (the Go library that rclone 1.60 uses) send a short last write in a packet of full size: the
+        // length of the data counts, and what follows it in the packet is nothing, as OpenSSH's server has it.
+        const data = firstBytes(body, length);
+        if (data === null) throw new WaybillError('request-invalid', 'the length of the data does not fit the packet');
         if (offset + length > Number.MAX_SAFE_INTEGER)
           throw new WaybillError('offset-invalid', 'a write beyond 2^53-1 was asked for');
-        return { handle, offset, body };
+        return { handle, offset, body: data };
       },
       handle: write,
     }),

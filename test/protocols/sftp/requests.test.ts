@@ -374,13 +374,20 @@ void describe('malformed requests', () => {
       [FXP.WRITE, new ByteWriter().u32(0xffffffff).raw(Buffer.alloc(30))],
       [FXP.WRITE, text(handle).u64(0n)],
       [FXP.WRITE, text(handle).u64(0n).u32(10).raw(Buffer.alloc(9))],
-      [FXP.WRITE, text(handle).u64(0n).u32(10).raw(Buffer.alloc(11))],
       [FXP.EXTENDED, new ByteWriter().u32(5)],
       [FXP.EXTENDED, text('a\0b')],
     ];
     for (const [type, body] of cases) assert.equal(await client.status(type, body), FX.BAD_MESSAGE);
     assert.equal(await client.status(FXP.STAT, text('none')), FX.NO_SUCH_FILE);
     assert.equal(client.channel.consumedBytes, client.sentBytes);
+  });
+
+  it('what follows the data of a WRITE in its packet is nothing (rclone 1.60 sends such)', async () => {
+    const client = Client.ready();
+    const handle = await client.open('w', CREATE | FXF.READ);
+    const write = text(handle).u64(0n).u32(10).raw(Buffer.alloc(25, 7));
+    assert.equal(await client.status(FXP.WRITE, write), FX.OK);
+    assert.equal(await client.status(FXP.READ, text(handle).u64(10n).u32(1)), FX.EOF);
   });
 
   it('unknown types and extensions are unsupported', async () => {
