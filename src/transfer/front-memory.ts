@@ -6,7 +6,7 @@
  * <= WRITE_BEHIND plus one write; plaintext of unfinished frames <= DIRTY plus 128 KiB per open upload. What a caller
  * of `read` still holds of the answers is the caller's to bound.
  *
- * Per front process, over all sessions: PROCESS_FACTOR times the first three.
+ * Per front process, over all sessions: PROCESS_FACTOR times each of these.
  */
 import { FRAME_PLAIN, FRAME_STORED } from '../keys/layout.ts';
 import { BufferPool, MemoryBudget } from './memory.ts';
@@ -26,6 +26,17 @@ const PROCESS_FACTOR = 16;
 const processReadAhead = new MemoryBudget(READ_AHEAD * PROCESS_FACTOR);
 const processPlain = new MemoryBudget(PLAIN_WINDOW * PROCESS_FACTOR);
 const processWriteBehind = new MemoryBudget(WRITE_BEHIND * PROCESS_FACTOR);
+const processDirty = new MemoryBudget(DIRTY * PROCESS_FACTOR);
+
+/** Bytes that all sessions of this process hold now. */
+export function memoryHeld(): { readAhead: number; plain: number; writeBehind: number; dirty: number } {
+  return {
+    readAhead: processReadAhead.used,
+    plain: processPlain.used,
+    writeBehind: processWriteBehind.used,
+    dirty: processDirty.used,
+  };
+}
 
 /** Chunks and frames are taken and given back all the time; the pools hold 16 + 4 MiB at the most. */
 export const chunkPool = new BufferPool(CHUNK_FRAMES * FRAME_STORED, 16);
@@ -35,7 +46,7 @@ export class SessionMemory {
   readonly readAhead = new MemoryBudget(READ_AHEAD, processReadAhead);
   readonly plain = new MemoryBudget(PLAIN_WINDOW, processPlain);
   readonly writeBehind = new MemoryBudget(WRITE_BEHIND, processWriteBehind);
-  readonly dirty = new MemoryBudget(DIRTY);
+  readonly dirty = new MemoryBudget(DIRTY, processDirty);
   private overdraft = 0;
   private readonly waiting: (() => void)[] = [];
 
@@ -52,6 +63,6 @@ export class SessionMemory {
   }
 
   close(): void {
-    for (const budget of [this.readAhead, this.plain, this.writeBehind]) budget.close();
+    for (const budget of [this.readAhead, this.plain, this.writeBehind, this.dirty]) budget.close();
   }
 }
