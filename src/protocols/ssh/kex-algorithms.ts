@@ -83,13 +83,15 @@ function diffieHellman(group: string, bytes: number) {
   };
 }
 
-/** 1 < value < prime - 1 (RFC 4253 section 8 demands [1, p-1]; 1 and p-1 make the secret known). `value` has no leading zeros. */
+/** 1 < value < prime - 1 (RFC 4253 section 8 demands [1, p-1]; 1 and p-1 make the secret known). */
 function isInside(value: Buffer, prime: Buffer): boolean {
-  if (value.length === 0 || (value.length === 1 && value[0] === 1)) return false;
+  if (value.length > prime.length) return false;
+  const padded = Buffer.concat([Buffer.alloc(prime.length - value.length), value]);
+  const lower = Buffer.alloc(prime.length);
+  lower[prime.length - 1] = 1;
   const upper = Buffer.from(prime);
-  upper.writeUInt8((upper.at(-1) as number) - 1, upper.length - 1); // an odd prime: no borrow
-  const padded = Buffer.concat([Buffer.alloc(Math.max(0, upper.length - value.length)), value]);
-  return padded.length === upper.length && Buffer.compare(padded, upper) < 0;
+  upper[prime.length - 1] = (prime.at(-1) as number) - 1; // an odd prime: no borrow
+  return Buffer.compare(padded, lower) > 0 && Buffer.compare(padded, upper) < 0;
 }
 
 const curve25519: KexAlgorithm = {

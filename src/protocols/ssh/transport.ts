@@ -106,6 +106,7 @@ export class Transport implements PacketTransport {
   }
 
   start(): void {
+    if (this.closed) return;
     const { socket } = this;
     socket.setNoDelay(true); // packets are gathered here already
     socket.on('data', (chunk: Buffer) => {

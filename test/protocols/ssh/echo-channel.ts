@@ -36,6 +36,8 @@ export function echoChannel(payload: Buffer, transport: Transport): void {
       transport.send([exit]);
       transport.send([new ByteWriter().u8(96).u32(channel).finish()]);
       transport.send([new ByteWriter().u8(97).u32(channel).finish()]);
+      return;
     }
+    default: // window adjustments and close need no answer here
   }
 }

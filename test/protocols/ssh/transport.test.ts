@@ -62,7 +62,8 @@ describe('key exchanges', () => {
       made.send(echoed(Buffer.from(kex)));
       assert.equal((await made.expect(94)).toString('latin1', 1), kex);
       const [transport] = server.transports;
-      assert.ok(transport?.sessionId.equals(made.sessionId));
+      assert.ok(transport);
+      assert.ok(transport.sessionId.equals(made.sessionId));
       assert.equal(transport.negotiated.kex, kex);
     });
   }
