@@ -13,7 +13,9 @@ class Nonce {
   readonly bytes: Buffer;
 
   constructor(initial: Buffer) {
-    this.bytes = Buffer.from(initial);
+    // Not Buffer.from: that would hold 8 KiB of the shared pool as long as the connection lives.
+    this.bytes = Buffer.alloc(initial.length);
+    initial.copy(this.bytes);
   }
 
   next(): void {

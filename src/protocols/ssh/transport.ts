@@ -21,10 +21,12 @@ import { MalformedBytes } from '../../base/bytes.ts';
 import type { HostKey } from '../../broker/calls.ts';
 import { DISCONNECT, ProtocolViolation } from './disconnect-reasons.ts';
 import { KeyExchange } from './key-exchange.ts';
+import { closeLingering } from './linger.ts';
 import { PACKET_MAX, PacketReader } from './packet-reader.ts';
 import type { PacketListener, PacketTransport } from './packet-transport.ts';
 import { PacketWriter } from './packet-writer.ts';
 import type { ProfileName } from './profiles.ts';
+import { keysAreUsedUp, keysAreWorn, type RekeyLimits } from './rekey-policy.ts';
 import { SendQueue } from './send-queue.ts';
 import * as forms from './transport-forms.ts';
 import { MESSAGE } from './transport-messages.ts';
@@ -36,7 +38,7 @@ export interface TransportOptions {
   readonly sign: (algorithm: string, hash: Buffer) => Promise<Buffer>;
   readonly profile: ProfileName;
   readonly softwareVersion: string;
-  readonly limits: { readonly rekeyBytes: number; readonly rekeySeconds: number };
+  readonly limits: RekeyLimits;
   readonly serverSignatureAlgorithms: readonly string[];
   readonly listener: PacketListener;
   readonly onReady?: () => void;
@@ -44,12 +46,6 @@ export interface TransportOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** RFC 4344 section 3.1: new keys before 2^31 packets, whatever their size; sequence numbers must not come round. */
-const REKEY_PACKETS = 2 ** 31;
-const PACKETS_MAX = 2 ** 32 - 1;
-/** How long, and for how many bytes, a client may go on before it has read our DISCONNECT. */
-const LINGER_MS = 2000;
-const LINGER_BYTES = 256 * 1024;
 /** Before sign-in nothing can have used the keys up, and each exchange costs a signature. */
 const EXCHANGES_BEFORE_SIGN_IN = 3;
 const NOTHING_NEGOTIATED = { kex: '', hostKey: '', cipherIn: '', cipherOut: '', macIn: '', macOut: '' };
@@ -80,6 +76,11 @@ export class Transport implements PacketTransport {
     this.version = serverVersion(options.softwareVersion);
     this.writer = new PacketWriter(options.socket);
     this.queue = new SendQueue(this.writer);
+    for (const event of ['error', 'close'] as const) {
+      this.socket.on(event, () => {
+        this.finish('connection lost', 'none');
+      });
+    }
     this.exchange = new KeyExchange(
       { ...options, serverVersion: this.version },
       {
@@ -112,11 +113,6 @@ export class Transport implements PacketTransport {
     socket.on('data', (chunk: Buffer) => {
       this.received(chunk);
     });
-    for (const event of ['error', 'close'] as const) {
-      socket.on(event, () => {
-        this.finish('connection lost', 'none');
-      });
-    }
     socket.on('end', () => {
       this.finish('client closed the connection', 'none');
     });
@@ -302,17 +298,18 @@ export class Transport implements PacketTransport {
     }
   }
 
-  /** RFC 4253 section 9. Looked at when packets go or come: keys that are not used do not wear out. */
+  /** Looked at when packets go or come: keys that are not used do not wear out. */
   private rekeyIfDue(): void {
-    const packets = Math.max(this.reader.packets, this.writer.packets);
-    if (packets >= PACKETS_MAX) this.leave(DISCONNECT.BY_APPLICATION, 'keys are used up', 'none');
+    const { reader, writer } = this;
+    const use = {
+      bytes: Math.max(reader.bytes, writer.bytes),
+      packets: Math.max(reader.packets, writer.packets),
+      seconds: (performance.now() - this.keysSince) / 1000,
+    };
+    if (keysAreUsedUp(use)) this.leave(DISCONNECT.BY_APPLICATION, 'keys are used up', 'none');
+    // Before sign-in next to nothing can have gone through them.
     if (!this.isSignedIn || !this.exchange.idle || this.closed) return;
-    const { rekeyBytes, rekeySeconds } = this.options.limits;
-    const due =
-      Math.max(this.reader.bytes, this.writer.bytes) >= rekeyBytes ||
-      packets >= REKEY_PACKETS ||
-      performance.now() - this.keysSince >= rekeySeconds * 1000;
-    if (due) this.beginExchange();
+    if (keysAreWorn(use, this.options.limits)) this.beginExchange();
   }
 
   /**
@@ -351,27 +348,8 @@ export class Transport implements PacketTransport {
     if (this.closed) return;
     this.closed = true;
     this.queue.end();
-    this.linger();
+    closeLingering(this.socket);
     this.options.listener.closed(reason, offence);
-  }
-
-  /** Closes with our last words sent: unread input at close would make the kernel take them back (RST). */
-  private linger(): void {
-    const { socket } = this;
-    if (socket.destroyed) return;
-    let dropped = 0;
-    socket.removeAllListeners('data');
-    socket.on('data', (chunk: Buffer) => {
-      dropped += chunk.length;
-      if (dropped > LINGER_BYTES) socket.destroy();
-    });
-    socket.end();
-    socket.resume();
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-    timer.unref();
-    socket.once('close', () => {
-      clearTimeout(timer);
-    });
   }
 }
 

@@ -66,7 +66,11 @@ function run(program: string, args: readonly string[], input: Buffer): Promise<R
 const DATA = randomBytes(1_500_000);
 
 async function openSsh(program: string, ...options: string[]): Promise<void> {
-  const args = ['-F', 'none', '-p', String(server.port)];
+  await openSshAt(server, program, ...options);
+}
+
+async function openSshAt({ port }: TinyServer, program: string, ...options: string[]): Promise<void> {
+  const args = ['-F', 'none', '-p', String(port)];
   const always = [
     'UserKnownHostsFile=/dev/null',
     'GlobalKnownHostsFile=/dev/null',
@@ -99,6 +103,19 @@ for (const [name, program] of OPENSSH) {
     for (const algorithm of HOST_KEY_ALGORITHMS) {
       it(`host key ${algorithm}`, () => openSsh(program, `HostKeyAlgorithms=${algorithm}`));
     }
+    it('bears new keys that the server wants every 200 KB', async () => {
+      const often = await startTinyServer({
+        letIn: true,
+        limits: { rekeyBytes: 200_000, rekeySeconds: 3600 },
+        packet: echoChannel,
+      });
+      try {
+        await openSshAt(often, program);
+        assert.deepEqual(often.errors, []);
+      } finally {
+        await often.close();
+      }
+    });
     for (const [cipher, mac] of pairs) {
       it(`${cipher} ${mac}, with new keys every 200 KB`, async () => {
         const macOption = mac === '' ? [] : [`MACs=${mac}`];
