@@ -2,12 +2,24 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import ssh2 from 'ssh2';
+import { ByteReader } from '../../../src/base/bytes.ts';
 import { CIPHERS, MACS } from '../../../src/protocols/ssh/ciphers.ts';
 import { KEX_ALGORITHMS } from '../../../src/protocols/ssh/kex-algorithms.ts';
 import { echoChannel } from './echo-channel.ts';
-import { ecdsaHostKey, ed25519HostKey, rsaHostKey, startTinyServer, type TinyServer } from './tiny-server.ts';
+import {
+  ecdsaHostKey,
+  ed25519HostKey,
+  rsaHostKey,
+  startTinyServer,
+  type TestHostKey,
+  type TinyServer,
+} from './tiny-server.ts';
 
 const HOST_KEY_ALGORITHMS = ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256', 'ecdsa-sha2-nistp256'];
 
@@ -71,6 +83,7 @@ async function openSsh(program: string, ...options: string[]): Promise<void> {
 
 async function openSshAt({ port }: TinyServer, program: string, ...options: string[]): Promise<void> {
   const args = ['-F', 'none', '-p', String(port)];
+  // ssh takes the first value of an option that it meets.
   const always = [
     'UserKnownHostsFile=/dev/null',
     'GlobalKnownHostsFile=/dev/null',
@@ -78,10 +91,21 @@ async function openSshAt({ port }: TinyServer, program: string, ...options: stri
     'BatchMode=yes',
     'LogLevel=ERROR',
   ];
-  for (const option of [...always, ...options]) args.push('-o', option);
+  for (const option of [...options, ...always]) args.push('-o', option);
   const { code, out, err } = await run(program, [...args, 'user@127.0.0.1', 'echo'], DATA);
   assert.equal(code, 0, err);
   assert.ok(out.equals(DATA), `${out.length} bytes came back`);
+}
+
+/** The host key with a certificate that ssh-keygen makes for it. */
+function certified(key: TestHostKey, folder: string, name: string): TestHostKey {
+  const type = new ByteReader(key.hostKey.blob).ascii();
+  const file = path.join(folder, name);
+  writeFileSync(`${file}.pub`, `${type} ${key.hostKey.blob.toString('base64')}\n`);
+  const signing = ['-q', '-h', '-s', path.join(folder, 'authority'), '-I', name, '-n', '127.0.0.1,[127.0.0.1]'];
+  execFileSync('ssh-keygen', [...signing, `${file}.pub`]);
+  const certificate = Buffer.from(readFileSync(`${file}-cert.pub`, 'utf8').split(' ')[1] ?? '', 'base64');
+  return { ...key, hostKey: { ...key.hostKey, certificate } };
 }
 
 const pairs = Object.keys(CIPHERS).flatMap((cipher) =>
@@ -114,6 +138,32 @@ for (const [name, program] of OPENSSH) {
         assert.deepEqual(often.errors, []);
       } finally {
         await often.close();
+      }
+    });
+    it('checks host certificates of ed25519 and RSA keys', async () => {
+      const folder = await mkdtemp(path.join(tmpdir(), 'waybill-host-certificate-'));
+      try {
+        const authority = path.join(folder, 'authority');
+        execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', authority]);
+        const knownHosts = path.join(folder, 'known_hosts');
+        await writeFile(knownHosts, `@cert-authority * ${await readFile(`${authority}.pub`, 'utf8')}`);
+        const hostKeys = [certified(ed25519HostKey(), folder, 'one'), certified(rsaHostKey(), folder, 'two')];
+        const certifiedServer = await startTinyServer({ hostKeys, letIn: true, packet: echoChannel });
+        try {
+          for (const algorithm of ['ssh-ed25519', 'rsa-sha2-512', 'rsa-sha2-256']) {
+            await openSshAt(
+              certifiedServer,
+              program,
+              `UserKnownHostsFile=${knownHosts}`,
+              'StrictHostKeyChecking=yes',
+              `HostKeyAlgorithms=${algorithm}-cert-v01@openssh.com`,
+            );
+          }
+        } finally {
+          await certifiedServer.close();
+        }
+      } finally {
+        await rm(folder, { recursive: true });
       }
     });
     for (const [cipher, mac] of pairs) {
