@@ -50,8 +50,6 @@ export interface WantedAttributes {
   readonly times: { readonly atime: number; readonly mtime: number } | null;
 }
 
-const EXTENDED_MAX = 64;
-
 export function readAttributes(reader: ByteReader): WantedAttributes {
   const flags = reader.u32();
   const size = flags & ATTR.SIZE ? readSize(reader) : null;
@@ -63,9 +61,8 @@ export function readAttributes(reader: ByteReader): WantedAttributes {
 }
 
 function skipExtended(reader: ByteReader): void {
-  const count = reader.u32();
-  if (count > EXTENDED_MAX) throw new WaybillError('request-invalid', `${count} extended attributes`);
-  for (let i = 0; i < count; i++) {
+  // A count that the packet cannot hold ends as malformed when its bytes are used up.
+  for (let left = reader.u32(); left > 0; left--) {
     reader.string();
     reader.string();
   }

@@ -54,7 +54,6 @@ async function open({ path, options }: Open, id: number, context: Context): Prom
       file,
       readable: options.read,
       writable: options.write,
-      closed: false,
     }));
     return answers.handle(id, handle.name);
   } catch (error) {

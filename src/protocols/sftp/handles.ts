@@ -4,12 +4,7 @@ import { WaybillError } from '../../base/errors.ts';
 import type { OpenFile } from '../../transfer/transfer.ts';
 import type { DirectoryReader } from './directory.ts';
 
-interface HandleState {
-  /** Set when CLOSE starts: requests that were parsed before it and wait find the handle gone. */
-  closed: boolean;
-}
-
-export interface FileHandle extends HandleState {
+export interface FileHandle {
   readonly kind: 'file';
   readonly name: Buffer;
   readonly path: string;
@@ -18,7 +13,7 @@ export interface FileHandle extends HandleState {
   readonly writable: boolean;
 }
 
-export interface DirectoryHandle extends HandleState {
+export interface DirectoryHandle {
   readonly kind: 'directory';
   readonly name: Buffer;
   readonly path: string;
@@ -80,7 +75,6 @@ export class HandleTable {
   }
 
   close(handle: Handle): void {
-    handle.closed = true;
     const slot = handle.name.readUInt32BE(0);
     const place = this.slots[slot];
     if (place?.handle !== handle) return;

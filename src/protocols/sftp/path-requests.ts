@@ -92,7 +92,7 @@ async function openDirectory({ path }: PathOnly, id: number, context: Context): 
   const slot = context.handles.reserve();
   try {
     const reader = await DirectoryReader.open(context.files, path, context.pages);
-    const handle = context.handles.open(slot, (name) => ({ kind: 'directory', name, path, reader, closed: false }));
+    const handle = context.handles.open(slot, (name) => ({ kind: 'directory', name, path, reader }));
     return answers.handle(id, handle.name);
   } catch (error) {
     context.handles.release(slot);

@@ -9,7 +9,6 @@
  * - While the channel's queue is over its bound no request starts, so unread answers stop the session and nothing else.
  */
 import type { ByteChannel, ByteChannelListener } from '../../base/byte-channel.ts';
-import { WaybillError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Session } from '../../broker/calls.ts';
 import type { SessionFiles } from '../../transfer/transfer.ts';
@@ -184,8 +183,6 @@ class SftpServer implements ByteChannelListener {
     if (row.inOrder && args.handle !== undefined) this.ordered.expect(args.handle, request);
     let result;
     try {
-      if (args.handle?.closed || args.otherHandle?.closed)
-        throw new WaybillError('handle-invalid', 'the handle was closed');
       result = row.handle(args, id, this.context);
     } catch (thrown) {
       result = this.failed(id, row.name, thrown);

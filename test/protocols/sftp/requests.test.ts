@@ -147,6 +147,8 @@ void describe('files', () => {
     // The place of a closed handle is used again under another name.
     const again = await client.open('hello.txt', FXF.READ);
     assert.notDeepEqual(again, handle);
+    assert.equal(statusOf(await client.read(handle, 0, 1)).code, FX.FAILURE);
+    assert.equal(dataOf(await client.read(again, 0, 1)).toString(), 'h');
   });
 
   it('requests sent in one go with a CLOSE before them find the handle closed', async () => {
@@ -272,6 +274,8 @@ void describe('directories', () => {
         if (reply.type === FXP.NAME) seen[i]?.push(...namesOf(reply).map((row) => row.name));
       }
     }
+    // Each first page, and every page again that was forgotten in between.
+    assert.ok(client.files.calls.filter((call) => call.startsWith('list')).length > 24);
     for (const names of seen) {
       assert.equal(names.length, 402);
       assert.equal(new Set(names).size, 402);
