@@ -41,7 +41,8 @@ export function pinContent(
 ): PinnedContent {
   const place = { path, version };
   // A resumed upload has a base with inline content, but its runs say where the bytes are now.
-  if (inline !== null && runs.length === 0 && size > 0) {
+  const apart = inline !== null && size > 0 && runs.every((run) => run.blob === inline.blob);
+  if (apart) {
     if (size > INLINE_PLAIN || inline.bytes.length !== storedLength(plainLength(0, size))) {
       throw damaged(place, `inline content of ${inline.bytes.length} bytes does not fit its size ${size}`);
     }

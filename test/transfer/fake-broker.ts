@@ -236,7 +236,8 @@ export class FakeBroker implements BrokerCaller {
       id: newId(),
       key: upload.key,
       size,
-      runs,
+      // As the real one: an inline content is named by its runs too.
+      runs: inline === null ? runs : [{ first: 0, count: 1, blob: upload.blob }],
       inline: inline === null ? null : { blob: upload.blob, bytes: inline },
       mtime: mtime ?? now,
       atime: atime ?? now,

@@ -95,14 +95,15 @@ describe('a budget', () => {
     const two = new MemoryBudget(60, parent);
     one.take(60);
     two.take(50);
-    assert.ok(one.over && two.over);
-    let done = false;
-    const waiting = two.below().then(() => (done = true));
+    assert.deepEqual([one.over, two.over], [true, true]);
+    const order: string[] = [];
+    const waiting = two.below().then(() => order.push('let on'));
     await Promise.resolve();
-    assert.equal(done, false);
+    order.push('given');
     one.give(20);
     await waiting;
-    assert.ok(!one.over && !two.over);
+    assert.deepEqual(order, ['given', 'let on']);
+    assert.deepEqual([one.over, two.over], [false, false]);
   });
 
   it('asks holders to let go before it makes anybody wait', async () => {

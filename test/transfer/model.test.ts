@@ -1,12 +1,16 @@
 /** Random histories of one file against a plain Buffer: whatever was written is what is read, over closes, resumes and crashes. */
 import assert from 'node:assert/strict';
-import { after, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { FRAME_PLAIN, SEGMENT_PLAIN } from '../../src/keys/layout.ts';
 import type { OpenFile, SessionFiles } from '../../src/transfer/transfer.ts';
+import { SILENT } from '../../src/base/log.ts';
+import type { BrokerCaller } from '../../src/broker/calls.ts';
+import { createSessionFiles } from '../../src/transfer/session-files.ts';
+import { World, oneTenant } from '../files/world.ts';
 import { FakeBroker, MODIFY, READ } from './fake-broker.ts';
 
-const NAME = '/f/model';
+const NAME = '/inbox/model';
 const EDGES = [
   0,
   FRAME_PLAIN,
@@ -59,11 +63,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
 );
 
-class World {
-  readonly broker = new FakeBroker();
+class History {
   expected = Buffer.alloc(0);
-  private files: SessionFiles = this.broker.session();
+  private readonly place: Place;
+  private files: SessionFiles;
   private file: OpenFile | null = null;
+
+  constructor(place: Place) {
+    this.place = place;
+    this.files = place.session();
+  }
 
   async open(): Promise<OpenFile> {
     this.file ??= await this.files.open(NAME, { ...MODIFY, create: true });
@@ -96,14 +105,15 @@ class World {
     } else if (one.kind === 'read') await this.compare(file, one.at, one.length);
     else if (one.kind === 'sync') await file.sync();
     else if (one.kind === 'reopen') await this.close();
-    else if (one.kind === 'abandon') await this.lose(() => this.files.abandon());
+    else if (one.kind === 'abandon')
+      await this.lose(async () => {
+        await this.files.abandon();
+        await this.place.crash();
+      });
     else {
       // What was synced survives the front: the broker and the folder are all there is.
       await file.sync();
-      await this.lose(() => {
-        this.broker.crashFronts();
-        return Promise.resolve();
-      });
+      await this.lose(() => this.place.crash());
     }
     assert.equal((await this.open()).stat().size, this.expected.length);
   }
@@ -116,10 +126,14 @@ class World {
     await reader.close();
   }
 
+  end(): Promise<void> {
+    return this.files.abandon();
+  }
+
   private async lose(how: () => Promise<void>): Promise<void> {
     await how();
     // A new upload that never held a byte is not worth keeping.
-    this.files = this.broker.session();
+    this.files = this.place.session();
     this.file = null;
     await this.open();
   }
@@ -141,24 +155,76 @@ class World {
   }
 }
 
-describe('an upload against a plain buffer', () => {
-  const worlds: World[] = [];
-  after(() => {
-    for (const world of worlds) world.broker.remove();
-  });
+/** Where a history happens. */
+interface Place {
+  session(): SessionFiles;
+  /** The sessions' front is gone. */
+  crash(): Promise<void>;
+  remove(): Promise<void>;
+}
 
-  it('is the same after any history', async () => {
-    const history = fc.array(step, { minLength: 1, maxLength: 12 });
-    await fc.assert(
-      fc.asyncProperty(history, async (steps) => {
-        const world = new World();
-        worlds.push(world);
-        for (const one of steps) await world.apply(one);
-        await world.open();
-        await world.close();
-        world.broker.remove();
-      }),
-      { numRuns: Number(process.env['WAYBILL_RUNS'] ?? 60), endOnFailure: false },
-    );
+function inMemory(): Promise<Place> {
+  const broker = new FakeBroker();
+  return Promise.resolve({
+    session: () => broker.session(),
+    crash: () => {
+      broker.crashFronts();
+      return Promise.resolve();
+    },
+    remove: () => {
+      broker.remove();
+      return Promise.resolve();
+    },
   });
+}
+
+/** The broker's own files room over SQLite and a folder, without processes in between. */
+async function real(): Promise<Place> {
+  const world = await World.open();
+  let { client } = await oneTenant(world);
+  return {
+    session: () => {
+      const { who } = client;
+      const call = client.call.bind(client) as BrokerCaller['call'];
+      const { blobs, incomingFolder: incoming } = world.blobFolder;
+      return createSessionFiles({ broker: { call }, session: who.session, blobs, incoming, log: SILENT });
+    },
+    crash: async () => {
+      await client.end();
+      client = client.again();
+    },
+    remove: async () => {
+      await world.files.settled();
+      assert.deepEqual(world.failures, []);
+      await world.destroy();
+    },
+  };
+}
+
+describe('an upload against a plain buffer', () => {
+  const places: [string, () => Promise<Place>, number][] = [
+    ['a broker in memory', inMemory, 60],
+    ['the real rooms behind it', real, 30],
+  ];
+  for (const [name, open, runs] of places) {
+    it(`is the same after any history, with ${name}`, async () => {
+      const histories = fc.array(step, { minLength: 1, maxLength: 12 });
+      const numRuns = Number(process.env['WAYBILL_RUNS'] ?? runs);
+      await fc.assert(
+        fc.asyncProperty(histories, async (steps) => {
+          const place = await open();
+          try {
+            const history = new History(place);
+            for (const one of steps) await history.apply(one);
+            await history.open();
+            await history.close();
+            await history.end();
+          } finally {
+            await place.remove();
+          }
+        }),
+        { numRuns },
+      );
+    });
+  }
 });
