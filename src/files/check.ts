@@ -5,10 +5,10 @@
  */
 import { FrameCipher, plainLength, storedLength, storedPosition } from '../keys/frame.ts';
 import type { Keys } from '../keys/keys.ts';
-import { FRAME_PLAIN, FRAMES_PER_SEGMENT, FRAME_STORED } from '../keys/layout.ts';
+import { FRAME_PLAIN, FRAMES_PER_SEGMENT, FRAME_STORED, SEGMENT_PLAIN } from '../keys/layout.ts';
 import { WaybillError } from '../base/errors.ts';
 import type { BlobReader, BlobStore } from './blobs.ts';
-import { segmentBytes } from './runs.ts';
+import { segmentBytes, segmentCount } from './runs.ts';
 import type { Content, FileStore } from './store.ts';
 
 export type Problem = 'damaged' | 'missing' | 'short' | 'key-unavailable' | 'orphan';
@@ -50,6 +50,7 @@ interface Bad {
 
 const VERSIONS_PER_STEP = 256;
 const BYTES_PER_STEP = 256 * 1024 * 1024;
+const SEGMENTS_PER_STEP = BYTES_PER_STEP / SEGMENT_PLAIN;
 const FRAMES_PER_READ = 16;
 /** After all versions come the orphans. */
 const ORPHANS = 'orphans';
@@ -71,46 +72,72 @@ export async function checkStore(
   return total;
 }
 
-/** A bounded part; start with ''. */
+/** A bounded part; start with ''. A version larger than a part goes on at one of its segments. */
 export async function checkNext(options: CheckOptions, after: string): Promise<CheckStep> {
   if (after === ORPHANS) return { versions: 0, bytes: 0, findings: await findOrphans(options), next: null };
   const step = { versions: 0, bytes: 0, findings: [] as Finding[] };
-  const contents = options.store.versionsAfter(after, VERSIONS_PER_STEP);
-  let last = after;
+  const [id = '', begun] = after.split('@');
+  if (begun !== undefined) {
+    const content = options.store.content(id);
+    const next = content === null ? null : await checkPart(options, content, Number(begun), step);
+    return { ...step, next: next ?? id };
+  }
+  const contents = options.store.versionsAfter(id, VERSIONS_PER_STEP);
+  let last = id;
   for (const content of contents) {
-    const bad = await checkTwice(options, content);
-    if (bad !== null) step.findings.push(findingOf(options.store, content, bad));
-    step.versions++;
-    step.bytes += content.version.size;
     last = content.version.id;
+    const next = await checkPart(options, content, 0, step);
+    if (next !== null) return { ...step, next };
     if (step.bytes >= BYTES_PER_STEP) return { ...step, next: last };
   }
   return { ...step, next: contents.length < VERSIONS_PER_STEP ? ORPHANS : last };
 }
 
-/** A blob that went away while it was read is a fault only if its version still has content. */
-async function checkTwice(options: CheckOptions, content: Content): Promise<Bad | null> {
-  const first = await checkVersion(options, content);
-  if (first === null) return null;
-  const again = options.store.content(content.version.id);
-  return again === null || again.version.state === 'gone' ? null : checkVersion(options, again);
+/** Some segments of a version; where to go on in it, or null when it is done with. */
+async function checkPart(
+  options: CheckOptions,
+  content: Content,
+  first: number,
+  step: { versions: number; bytes: number; findings: Finding[] },
+): Promise<string | null> {
+  const { id, size } = content.version;
+  const end = Math.min(first + SEGMENTS_PER_STEP, segmentCount(size));
+  const bad = await checkTwice(options, content, first, end);
+  if (bad !== null) step.findings.push(findingOf(options.store, content, bad));
+  step.bytes += Math.min(end * SEGMENT_PLAIN, size) - first * SEGMENT_PLAIN;
+  if (bad === null && end < segmentCount(size)) return `${id}@${end}`;
+  step.versions++;
+  return null;
 }
 
-async function checkVersion({ store, blobs, keys }: CheckOptions, content: Content): Promise<Bad | null> {
-  const { version, key } = content;
+/** A blob that went away while it was read is a fault only if its version still has content. */
+async function checkTwice(options: CheckOptions, content: Content, first: number, end: number): Promise<Bad | null> {
+  if ((await checkSegments(options, content, first, end)) === null) return null;
+  const again = options.store.content(content.version.id);
+  return again === null || again.version.state === 'gone' ? null : checkSegments(options, again, first, end);
+}
+
+async function checkSegments(
+  { store, blobs, keys }: CheckOptions,
+  { version, key }: Content,
+  first: number,
+  end: number,
+): Promise<Bad | null> {
   try {
-    if (version.inlineBlob !== null) return checkInline(keys, content, store.inline(version.id), version.inlineBlob);
+    if (version.inlineBlob !== null)
+      return checkInline(keys, { version, key }, store.inline(version.id), version.inlineBlob);
     for (const run of version.runs) {
-      if (run.blob === null) continue;
-      const bad = await checkRun(blobs, run.blob, version.size, run.first, run.count, (segment) =>
-        keys.segmentKey(key, run.blob ?? '', segment),
-      );
+      const { blob } = run;
+      const from = Math.max(first, run.first);
+      const count = Math.min(end, run.first + run.count) - from;
+      if (blob === null || count <= 0) continue;
+      const keyOf = (segment: number): Buffer => keys.segmentKey(key, blob, segment);
+      const bad = await checkRun(blobs, blob, version.size, from, count, keyOf);
       if (bad !== null) return bad;
     }
     return null;
   } catch (error) {
-    if (!(error instanceof WaybillError)) throw error;
-    if (error.code !== 'key-unavailable') throw error;
+    if (!(error instanceof WaybillError) || error.code !== 'key-unavailable') throw error;
     return { problem: 'key-unavailable', blob: null, frame: null, message: error.message };
   }
 }

@@ -129,7 +129,7 @@ export class Committing {
       store.addUsed(tenant, version.size);
     } else this.addReferences(upload, version, owned);
     if (node?.version != null) contents.retire(change, node.version, who.session);
-    quota.confirm(tenant, usedBefore, upload.charged);
+    quota.confirm(tenant, usedBefore, upload.charge.bytes);
   }
 
   private addReferences(upload: Upload, version: Version, owned: Owned): void {

@@ -6,7 +6,7 @@ import { has } from '../policy/rights.ts';
 import type { Parts } from './parts.ts';
 import { entryOf } from './session.ts';
 import type { FileSession } from './session.ts';
-import type { FileStore } from './store.ts';
+import type { FileStore, Node } from './store.ts';
 import type { Uploads } from './uploads.ts';
 import { attributesOf, need, notFound, permissions, seesNames, uploadAttributes } from './view.ts';
 import type { Below } from './view.ts';
@@ -59,14 +59,11 @@ export class Namespace {
   }
 
   async rmdir(who: FileSession, { path }: Request<'files.rmdir'>): Promise<Response<'files.rmdir'>> {
-    const { store, view, changes, ledger, uploads } = this.parts;
+    const { store, changes, ledger, uploads } = this.parts;
+    await this.dropLeftovers(who, this.emptyDirectory(who, path).id);
     await changes.run(() => {
-      const place = view.below(who, path);
-      need(place.grant, 'delete', path);
-      const { node } = place;
-      if (node === null) throw notFound(path);
-      if (node.kind !== 'directory') throw new WaybillError('not-a-directory', `${path} is a file`);
-      if (store.hasChildren(node.id)) throw new WaybillError('directory-not-empty', `${path} is not empty`);
+      const place = this.parts.view.below(who, path);
+      const node = this.emptyDirectory(who, path);
       if (uploads.hasAny(node.id))
         throw new WaybillError('directory-not-empty', `an upload into ${path} is in progress`);
       store.removeNode(node.id);
@@ -119,6 +116,25 @@ export class Namespace {
     this.parts.view.find(who, path);
     const space = await this.parts.blobs.space();
     return { ...this.parts.quota.usage(who.tenant), storeTotal: space.total, storeFree: space.free };
+  }
+
+  private emptyDirectory(who: FileSession, path: string): Node {
+    const { grant, node } = this.parts.view.below(who, path);
+    need(grant, 'delete', path);
+    if (node === null) throw notFound(path);
+    if (node.kind !== 'directory') throw new WaybillError('not-a-directory', `${path} is a file`);
+    if (this.parts.store.hasChildren(node.id)) throw new WaybillError('directory-not-empty', `${path} is not empty`);
+    return node;
+  }
+
+  /**
+   * Uploads that others have left behind: the account does not see them, and who may remove their files may remove
+   * these. Its own it sees, and removes by name; those that are being written stay.
+   */
+  private async dropLeftovers(who: FileSession, directory: number): Promise<void> {
+    for (const upload of this.parts.uploads.allIn(directory))
+      if (upload.account !== who.account && upload.session === null && upload.busy === null)
+        await this.uploads.drop(upload);
   }
 
   private seconds(): number {

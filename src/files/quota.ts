@@ -19,13 +19,13 @@ export class Quota {
     return { limit: row.quota, used: row.used + this.reservedOf(tenant) };
   }
 
-  /** Changes a reservation from `from` to `to` bytes; a growing one must fit. */
-  reserve(tenant: string, from: number, to: number): void {
-    if (to > from) this.requireRoom(tenant, to - from);
-    this.shift(tenant, to - from);
+  /** Reserves bytes for an upload, if they fit. */
+  reserve(tenant: string, more: number): void {
+    if (more > 0) this.requireRoom(tenant, more);
+    this.shift(tenant, more);
   }
 
-  /** The same, for what has already happened. */
+  /** Changes what is reserved, whether it fits or not: for what has already happened, and for giving back. */
   shift(tenant: string, change: number): void {
     if (change === 0) return;
     const total = this.reservedOf(tenant) + change;

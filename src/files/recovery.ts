@@ -2,6 +2,7 @@
  * The way every start goes, after a crash or not. What the rows say is what happened; files that no row explains are
  * leftovers of steps that were never acknowledged. See commit.ts for the order that makes this true.
  */
+import { Charge } from './charge.ts';
 import type { Parts } from './parts.ts';
 import { ownedBy } from './runs.ts';
 import type { UploadRow } from './store.ts';
@@ -75,7 +76,7 @@ async function takeIn(
       seen: kept,
       kept,
       issued: new Set<number>(),
-      charged: owned.bytes,
+      charge: Charge.of(blob, kept),
       mtime: null,
       busy: null,
     };

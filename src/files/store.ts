@@ -163,5 +163,6 @@ export interface FileStore {
 
   /** For the check: versions that have content, in order of id. */
   versionsAfter(id: string, limit: number): Content[];
+  /** The path below the folder, without a leading slash. */
   pathOf(file: string): { folder: string; path: string } | null;
 }

@@ -2,6 +2,7 @@
 import { WaybillError } from '../base/errors.ts';
 import { newId, newOrderedId } from '../base/ids.ts';
 import type { Attributes, Request, Response } from '../broker/calls.ts';
+import { Charge } from './charge.ts';
 import { refuseDirectory, refuseLookalike } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { runsBeside } from './readings.ts';
@@ -85,7 +86,7 @@ export class UploadOpening {
       seen: start,
       kept: start,
       issued: new Set([0]),
-      charged: 0,
+      charge: firstCharge(),
       mtime: null,
       touched: now(),
       busy: null,
@@ -101,7 +102,7 @@ export class UploadOpening {
    * record that segment 0 can now be read, if it was written before.
    */
   private async takeUp(who: FileSession, place: Below, upload: Upload, path: string): Promise<Response<'upload.open'>> {
-    const { store, now } = this.parts;
+    const { store, quota, now } = this.parts;
     if (upload.base !== null) need(place.grant, 'read', path);
     if (upload.epoch >= EPOCH_MAX) throw new WaybillError('in-use', `${path} was taken up too often; start it again`);
     const epoch = upload.epoch + 1;
@@ -113,6 +114,8 @@ export class UploadOpening {
       upload.epoch = epoch;
       upload.touched = now();
       upload.issued = new Set([0]);
+      quota.shift(upload.tenant, upload.charge.more([0], 0));
+      upload.charge.add([0], 0);
       const base = upload.base === null ? null : store.content(upload.base.id);
       const answer = this.answer(who, place, upload, base, path);
       upload.session = who.session;
@@ -135,4 +138,11 @@ export class UploadOpening {
     const { id, blob, epoch } = upload;
     return { upload: id, blob, epoch, attributes, runs: runsBeside(inline, upload.kept.runs), inline, key, reading };
   }
+}
+
+/** The key of segment 0 goes out with the opening. */
+function firstCharge(): Charge {
+  const charge = new Charge();
+  charge.add([0], 0);
+  return charge;
 }

@@ -1,6 +1,7 @@
 /** Uploads in progress, all in memory: durable ones are read at start, small ones never reach the disk before CLOSE. */
 import type { SegmentRun } from '../broker/calls.ts';
 import type { FileKey } from '../keys/keys.ts';
+import type { Charge } from './charge.ts';
 import type { Version } from './store.ts';
 
 export interface Extent {
@@ -29,10 +30,9 @@ export interface Upload {
   seen: Extent;
   /** What another session can take up: fsynced, or left behind in order. */
   kept: Extent;
-  /** Segments whose key this writer has, or wrote itself. */
+  /** Segments whose key this writer has. */
   issued: Set<number>;
-  /** Reserved bytes of the quota. */
-  charged: number;
+  charge: Charge;
   mtime: number | null;
   /** Milliseconds of the last sign of life. */
   touched: number;
@@ -61,8 +61,11 @@ export class UploadRegistry {
   }
 
   ownIn(parent: number, account: string): Upload[] {
-    const names = this.byPlace.get(parent);
-    return names === undefined ? [] : [...names.values()].flat().filter((upload) => upload.account === account);
+    return this.allIn(parent).filter((upload) => upload.account === account);
+  }
+
+  allIn(parent: number): Upload[] {
+    return [...(this.byPlace.get(parent)?.values() ?? [])].flat();
   }
 
   hasAny(parent: number): boolean {

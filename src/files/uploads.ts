@@ -5,9 +5,10 @@
  */
 import { WaybillError } from '../base/errors.ts';
 import type { Request, Response } from '../broker/calls.ts';
+import { Charge } from './charge.ts';
 import type { Parts } from './parts.ts';
 import type { Readings } from './readings.ts';
-import { checkRuns, ownedBy, segmentBytes } from './runs.ts';
+import { checkRuns } from './runs.ts';
 import { entryOf } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { UploadRow } from './store.ts';
@@ -51,14 +52,12 @@ export class Uploads {
     const upload = this.own(who, request.upload);
     const { first, count, size } = request;
     const asked = Array.from({ length: count }, (_, index) => first + index);
-    const issued = new Set([...upload.issued, ...asked]);
-    const charge = Math.max(upload.charged, chargeOf(issued, Math.max(size, upload.seen.size)));
-    this.parts.quota.reserve(upload.tenant, upload.charged, charge);
-    upload.charged = charge;
+    this.parts.quota.reserve(upload.tenant, upload.charge.more(asked, size));
+    upload.charge.add(asked, size);
     // A key of a segment that another session has written, or this one before it came back, lets it be read.
     const holding = asked.filter((segment) => !upload.issued.has(segment) && holds(upload.kept, upload.blob, segment));
     if (holding.length > 0) await this.recordRelease(who, upload, holding);
-    upload.issued = issued;
+    for (const segment of asked) upload.issued.add(segment);
     return {
       keys: asked.map((segment) => ({ segment, key: this.parts.keys.segmentKey(upload.key, upload.blob, segment) })),
     };
@@ -69,7 +68,8 @@ export class Uploads {
     const { size, runs, durable, idle } = request;
     checkRuns(runs, size, upload.blob, upload.base);
     const extent = { size, runs };
-    this.charge(upload, Math.max(chargeOf(upload.issued, size), ownedBy(upload.blob, runs, size).bytes));
+    this.parts.quota.shift(upload.tenant, upload.charge.more([], size));
+    upload.charge.add([], size);
     upload.seen = extent;
     if (durable && upload.persisted) await this.saveProgress(upload, extent);
     if (idle) this.leave(upload, extent);
@@ -101,7 +101,7 @@ export class Uploads {
   forget(upload: Upload): void {
     if (this.parts.uploads.get(upload.id) === undefined) return;
     this.parts.uploads.remove(upload);
-    this.charge(upload, 0);
+    this.recharge(upload, new Charge());
     if (upload.reading !== null) this.readings.endById(upload.reading);
     upload.reading = null;
     upload.session = null;
@@ -120,7 +120,7 @@ export class Uploads {
     upload.kept = kept;
     upload.seen = kept;
     upload.issued = new Set();
-    this.charge(upload, ownedBy(upload.blob, kept.runs, kept.size).bytes);
+    this.recharge(upload, Charge.of(upload.blob, kept));
   }
 
   async endSession(session: string): Promise<void> {
@@ -151,9 +151,9 @@ export class Uploads {
     }
   }
 
-  private charge(upload: Upload, bytes: number): void {
-    this.parts.quota.shift(upload.tenant, bytes - upload.charged);
-    upload.charged = bytes;
+  private recharge(upload: Upload, charge: Charge): void {
+    this.parts.quota.shift(upload.tenant, charge.bytes - upload.charge.bytes);
+    upload.charge = charge;
   }
 
   private async removeRow(upload: Upload): Promise<void> {
@@ -199,13 +199,6 @@ export function rowOf(upload: Upload): UploadRow {
   const { id, tenant, account, parent, name, key, blob, epoch, kept, touched } = upload;
   const base = upload.base?.id ?? null;
   return { id, tenant, account, parent, name, key, base, blob, epoch, size: kept.size, runs: kept.runs, touched };
-}
-
-/** What an upload may store with the keys that it has, in a file of this size. */
-function chargeOf(issued: ReadonlySet<number>, size: number): number {
-  let bytes = 0;
-  for (const segment of issued) bytes += segmentBytes(size, segment);
-  return bytes;
 }
 
 export function holds(extent: Extent, blob: string, segment: number): boolean {

@@ -133,7 +133,10 @@ async function crashAt(scene: Scene, steps: number): Promise<boolean> {
     const stored = Object.values(now).filter((content) => content.length > 65_536).length;
     assert.equal(readdirSync(join(world.folder, 'blobs')).length, stored);
     assert.deepEqual(readdirSync(join(world.folder, 'incoming')), []);
-    assert.deepEqual((await checkStore({ store: world.store, blobs: world.blobFolder, keys: world.keys })).findings, []);
+    assert.deepEqual(
+      (await checkStore({ store: world.store, blobs: world.blobFolder, keys: world.keys })).findings,
+      [],
+    );
     return complete;
   } finally {
     await world.destroy();

@@ -179,3 +179,18 @@ test('a release needs the right, writes a record first, and ends with the sessio
   await assert.rejects(client.call('release', request), code('handle-invalid'));
   await assert.rejects(client.start('/inbox/b'), code('not-found'));
 });
+
+test('what uploads in progress may write is reserved, and given back with them', async () => {
+  await world.tenants.setQuota(tenant, SEGMENT_PLAIN + 1000);
+  const upload = await client.start('/inbox/a');
+  const ask = (first: number, size: number): Promise<unknown> =>
+    client.call('upload.keys', { upload: upload.upload, first, count: 1, size });
+  await ask(1, SEGMENT_PLAIN + 1);
+  assert.equal(world.files.usage(tenant).used, SEGMENT_PLAIN + 1);
+  await assert.rejects(ask(1, SEGMENT_PLAIN + 1001), code('quota-exceeded'));
+  await assert.rejects(client.again().put('/inbox/b', randomBytes(1000)), code('quota-exceeded'));
+  await client.again().put('/inbox/c', randomBytes(999));
+  await client.call('upload.discard', { upload: upload.upload });
+  assert.equal(world.files.usage(tenant).used, 999);
+  await client.again().put('/inbox/b', randomBytes(1000));
+});

@@ -115,6 +115,17 @@ test('directories: made, filled, not removed while anything is in them', async (
   await assert.rejects(client.call('files.rmdir', { path: '/inbox/d' }), code('not-found'));
 });
 
+test('leftovers that others have in a directory do not keep it from being removed; what they write now does', async () => {
+  const other = await withRights(ALL_RIGHTS);
+  await mkdir('/inbox/d');
+  const upload = await other.start('/inbox/d/big');
+  await other.fill(upload, randomBytes(100_000));
+  await assert.rejects(client.call('files.rmdir', { path: '/inbox/d' }), code('directory-not-empty'));
+  await other.end();
+  await client.call('files.rmdir', { path: '/inbox/d' });
+  assert.equal(world.files.usage(tenant).used, 0);
+});
+
 test('renaming: over nothing, over a file, never over a directory or into itself', async () => {
   await mkdir('/inbox/d');
   await mkdir('/inbox/d/e');

@@ -300,7 +300,7 @@ export class SqliteFiles implements FileStore {
     const names: string[] = [];
     let node = nodeOrNull(this.sql.nodeOfFile.get(file));
     for (; node !== null && node.parent !== 0; node = this.node(node.parent)) names.unshift(node.name);
-    return node === null ? null : { folder: node.name, path: `/${names.join('/')}` };
+    return node === null ? null : { folder: node.name, path: names.join('/') };
   }
 }
 
