@@ -13,6 +13,18 @@ function sentence(row: AccountRow): string {
   return `Account ${row.login} of ${row.tenant} is ${row.state}; it signs in with ${signIn(row)}.`;
 }
 
+/** A chain with a step that the account cannot do signs nobody in; better said now than found out by the customer. */
+function missingFor({ login, require, keys, password, totp }: AccountRow): string[] {
+  const has = { publickey: keys > 0, password, totp };
+  const how = {
+    publickey: `key add ${login} FILE`,
+    password: `account password ${login}`,
+    totp: `account totp ${login}`,
+  };
+  const missing = [...new Set(require.flat())].filter((step) => !has[step]);
+  return missing.map((step) => `${login} has no ${step} yet: waybill ${how[step]}`);
+}
+
 /** A verb that changes one account and needs nothing but its login. */
 function verb(name: string, call: AdminCallName & ('account.suspend' | 'account.activate'), doc: string) {
   return command({
@@ -142,6 +154,7 @@ export const ACCOUNT_COMMANDS = [
       const chains = [input.chain, input.second, input.third].filter((text) => text !== null).map(parseChain);
       const row = await server.call('account.require', { login: input.login, chains });
       output.answer(row, sentence(row));
+      for (const missing of missingFor(row)) output.note(missing);
     },
   }),
 ];
