@@ -192,5 +192,5 @@ test('what uploads in progress may write is reserved, and given back with them',
   await client.again().put('/inbox/c', randomBytes(999));
   await client.call('upload.discard', { upload: upload.upload });
   assert.equal(world.files.usage(tenant).used, 999);
-  await client.again().put('/inbox/b', randomBytes(1000));
+  await client.again().put('/inbox/d', randomBytes(1000));
 });
