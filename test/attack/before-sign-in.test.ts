@@ -11,7 +11,7 @@ describe('before sign-in', () => {
   before(async () => {
     // Penalties and start-up limits have tests of their own; here every connection is an attack from one address.
     server = await startServer({
-      args: ['--max-startups', '500', '--max-startups-per-source', '500', '--penalties', 'off'],
+      args: ['--max-startups', '500', '--max-startups-per-source', '500', '--penalties', 'false'],
     });
   });
   after(async () => {
@@ -326,7 +326,7 @@ describe('before sign-in', () => {
 
 describe('limits on those who do not sign in', () => {
   test('the login grace time ends a connection that is slow with its bytes', async () => {
-    const server = await startServer({ args: ['--login-grace', '1', '--penalties', 'off'] });
+    const server = await startServer({ args: ['--login-grace', '1', '--penalties', 'false'] });
     try {
       const client = await RawClient.open(server);
       const drip = setInterval(() => {
@@ -342,7 +342,7 @@ describe('limits on those who do not sign in', () => {
   });
 
   test('start-ups per source are limited, and those signed in do not count', async () => {
-    const server = await startServer({ args: ['--max-startups-per-source', '3', '--penalties', 'off'] });
+    const server = await startServer({ args: ['--max-startups-per-source', '3', '--penalties', 'false'] });
     try {
       const signedIn = await RawClient.signedIn(server);
       const waiting = [await RawClient.open(server), await RawClient.open(server), await RawClient.open(server)];

@@ -11,7 +11,7 @@ describe('channels', () => {
   let server: TestServer;
   before(async () => {
     server = await startServer({
-      args: ['--fronts', '1', '--max-startups', '500', '--max-startups-per-source', '500', '--penalties', 'off'],
+      args: ['--fronts', '1', '--max-startups', '500', '--max-startups-per-source', '500', '--penalties', 'false'],
     });
   });
   after(async () => {
@@ -40,9 +40,7 @@ describe('channels', () => {
   }
 
   for (const [name, request] of [
-    ['shell', [str('shell'), u8(1)]],
     ['pty-req', [str('pty-req'), u8(1), str('xterm'), u32(80), u32(24), u32(0), u32(0), str('')]],
-    ['exec of a command', [str('exec'), u8(1), str('id; cat /etc/passwd')]],
     ['x11-req', [str('x11-req'), u8(1), u8(0), str('a'), str('b'), u32(0)]],
     ['auth-agent-req@openssh.com', [str('auth-agent-req@openssh.com'), u8(1)]],
     ['subsystem netconf', [str('subsystem'), u8(1), str('netconf')]],
@@ -56,6 +54,27 @@ describe('channels', () => {
       client.send(join(u8(MSG.channelRequest), u32(theirs), ...request));
       const answer = await client.expect(MSG.channelFailure, MSG.channelSuccess);
       assert.equal(answer[0], MSG.channelFailure);
+      client.destroy();
+    });
+  }
+
+  for (const [name, request] of [
+    ['shell', [str('shell'), u8(1)]],
+    ['exec of a command', [str('exec'), u8(1), str('id; cat /etc/passwd')]],
+    ['exec of scp', [str('exec'), u8(1), str('scp -f /etc/passwd')]],
+  ] as const) {
+    test(`${name} runs nothing: a text says so, the exit status is 1, the channel is closed`, async () => {
+      const client = await RawClient.signedIn(server);
+      client.send(openChannel('session', 1 << 20, 32_768));
+      const theirs = (await client.expect(MSG.channelOpenConfirmation)).readUInt32BE(5);
+      client.send(join(u8(MSG.channelRequest), u32(theirs), ...request));
+      const told = await client.expect(MSG.channelExtendedData, MSG.channelData);
+      assert.equal(told[0], MSG.channelExtendedData);
+      assert.match(told.toString(), /sftp connections only/);
+      const status = await client.expect(MSG.channelRequest);
+      assert.equal(status.readUInt32BE(status.length - 4), 1);
+      await client.expect(MSG.channelClose);
+      assert.ok(!client.seen.includes(MSG.channelData));
       client.destroy();
     });
   }

@@ -10,15 +10,14 @@ describe('paths, offsets, handles', () => {
   let client: RawClient;
   let sftp: RawSftp;
   before(async () => {
-    server = await startServer({ args: ['--penalties', 'off'] });
+    server = await startServer({ args: ['--penalties', 'false'] });
     // Another tenant whose folder's name begins like ours, to be reached by nobody here.
     await waybill(server, ['tenant', 'add', 'other-bank']);
-    await waybill(server, ['folder', 'add', `${server.folder.slice(1)}-secret`, '--tenant', 'other-bank']);
+    await waybill(server, ['folder', 'add', `other-bank${server.folder}-secret`]);
     client = await RawClient.signedIn(server);
     sftp = await RawSftp.start(client);
   });
   after(async () => {
-    client.destroy();
     await server.remove();
   });
 

@@ -13,7 +13,7 @@ describe('sign-in', () => {
   let otherKey: string;
   before(async () => {
     server = await startServer({
-      args: ['--max-startups', '500', '--max-startups-per-source', '500', '--penalties', 'off'],
+      args: ['--max-startups', '500', '--max-startups-per-source', '500', '--penalties', 'false'],
     });
     otherKey = joinPath(server.temporary, 'other_key');
     await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', otherKey]);
@@ -138,10 +138,11 @@ describe('sign-in', () => {
   test('partial success does not carry over to another user', async () => {
     // Two accounts that demand key + code; the attacker owns one of them and knows the code of nobody.
     for (const login of ['victim', 'attacker']) {
-      await waybill(server, ['account', 'add', login, '--tenant', server.tenant, '--require', 'publickey+totp']);
+      await waybill(server, ['account', 'add', login, '--tenant', server.tenant]);
+      await waybill(server, ['account', 'require', login, 'publickey+totp']);
       await waybill(server, ['account', 'totp', login]);
     }
-    await waybill(server, ['key', 'add', 'attacker', '--file', `${otherKey}.pub`]);
+    await waybill(server, ['key', 'add', 'attacker', `${otherKey}.pub`]);
     const client = await atAuthentication();
     client.send(client.publickeyRequest('attacker', otherKey));
     const partial = await client.expect(MSG.userauthFailure);

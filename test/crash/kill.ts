@@ -46,7 +46,7 @@ export async function crashRounds(rounds: number, seed: number): Promise<{ opera
     for (let round = 0; round < rounds; round++) {
       const server = await startServer({
         temporary,
-        args: ['--max-startups', '500', '--max-startups-per-source', '500', '--penalties', 'off'],
+        args: ['--max-startups', '500', '--max-startups-per-source', '500', '--penalties', 'false'],
       });
       await verify(server, ledger, `seed ${seed}, round ${round}`);
       let stopped = false;
