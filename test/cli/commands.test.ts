@@ -136,7 +136,7 @@ const LINES: Readonly<Record<string, string>> = {
   'folder add': 'folder add t/f',
   'folder list': 'folder list t',
   'folder remove': 'folder remove t/f',
-  'account add': 'account add anna --tenant t --key id.pub',
+  'account add': 'account add anna --tenant t --key id.pub --require publickey+totp',
   'account list': 'account list',
   'account suspend': 'account suspend anna',
   'account activate': 'account activate anna',

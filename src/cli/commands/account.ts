@@ -52,9 +52,16 @@ export const ACCOUNT_COMMANDS = [
       'display-name': { value: 'TEXT', doc: 'The name that people see.', fallback: 'LOGIN' },
       administrator: { doc: 'An administrator of its tenant.' },
       key: { value: 'FILE', doc: 'Add the SSH public keys in this file (.pub or authorized_keys).', many: true },
+      require: {
+        value: 'CHAIN',
+        doc: 'What a sign-in needs, as in waybill account require.',
+        many: true,
+        fallback: 'publickey',
+      },
     },
     async run(input, context) {
       // Read before anything is made: a wrong file name leaves no half account.
+      const chains = input.require.map(parseChain);
       const texts = await Promise.all(input.key.map((file) => context.readTextFile(file)));
       const made = await context.server.call('account.add', {
         tenant: input.tenant,
@@ -63,6 +70,7 @@ export const ACCOUNT_COMMANDS = [
         administrator: input.administrator,
       });
       for (const text of texts) await addKeyLines(context.server, { login: input.login }, text);
+      if (chains.length > 0) await context.server.call('account.require', { login: input.login, chains });
       const { accounts } = await context.server.call('account.list', { tenant: input.tenant });
       const row = accounts.find((account) => account.login === made.login) ?? made;
       context.output.answer(row, sentence(row));
