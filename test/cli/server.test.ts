@@ -1,12 +1,15 @@
 /** The command against a real server, started as the README says. */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Client } from 'ssh2';
+import { formatPrivateKey, parsePrivateKey } from '../../src/sshkeys/private-key.ts';
+import { fingerprint, publicKeyLine } from '../../src/sshkeys/public-key.ts';
 import { PROJECT, startServer, waybill } from '../interop/server.ts';
 import type { TestServer } from '../interop/server.ts';
 
@@ -118,6 +121,32 @@ describe('waybill and its server', () => {
     assert.match(error.message, /authentication methods failed/);
     await waybill(server, ['account', 'activate', 'first']);
     (await connect(server)).end();
+  });
+
+  it('removing or revoking a key ends the sessions that it opened, and a revoked one stays out', async () => {
+    const made = formatPrivateKey(generateKeyPairSync('ed25519').privateKey, 'carol');
+    const { public: key } = parsePrivateKey(made);
+    const file = path.join(server.temporary, 'carol');
+    writeFileSync(file, made, { mode: 0o600 });
+    writeFileSync(`${file}.pub`, `${publicKeyLine(key, 'carol')}\n`);
+    await waybill(server, ['account', 'add', 'carol', '--tenant', 'first', '--key', `${file}.pub`]);
+    const carol = { ...server, login: 'carol', key: file };
+    const print = fingerprint(key.blob);
+    for (const verb of ['remove', 'revoke']) {
+      const client = await connect(carol);
+      const closed = once(client, 'close');
+      await waybill(server, ['key', verb, print]);
+      await closed;
+      if (verb === 'remove') await waybill(server, ['key', 'add', 'carol', `${file}.pub`]);
+    }
+    await waybill(server, ['key', 'remove', print]);
+    await assert.rejects(waybill(server, ['key', 'add', 'carol', `${file}.pub`]), /this key is revoked/);
+    const { revoked } = (await json(server, 'key', 'revoked')) as { revoked: { value: string }[] };
+    assert.deepEqual(
+      revoked.map(({ value }) => value),
+      [print],
+    );
+    await waybill(server, ['account', 'remove', 'carol']);
   });
 
   it('check walks the store and finds it whole', async () => {
