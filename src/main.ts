@@ -89,10 +89,20 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const rooms = await openRooms(folder, log, undo);
     const broker = await startBroker(options, rooms, banner, undo);
     const listeners = await listen(options, broker);
-    const { first, created } = await completeFirstStart({ dataFolder: folder.root, ...rooms, defaultQuota: options.quota });
+    const { first, created } = await completeFirstStart({
+      dataFolder: folder.root,
+      ...rooms,
+      defaultQuota: options.quota,
+    });
     await startAdministration(options, folder, rooms, broker, listeners, undo);
     startSweeping(rooms.files, log, undo);
-    const ready = { listeners, first, created, fronts: broker.frontPids, sftp: firstAddress(listeners, rooms.hostKeys) };
+    const ready = {
+      listeners,
+      first,
+      created,
+      fronts: broker.frontPids,
+      sftp: firstAddress(listeners, rooms.hostKeys),
+    };
     log.info({ listeners, fronts: broker.frontCount, recovered: rooms.files.recovered }, 'ready');
     return {
       ready,
@@ -158,12 +168,7 @@ async function openRooms(folder: DataFolder, log: Log, undo: Undo[]): Promise<Ro
   return { log, ...opened, accountStore, accounts, hostKeys };
 }
 
-async function startBroker(
-  options: ServerOptions,
-  rooms: Rooms,
-  banner: string | null,
-  undo: Undo[],
-): Promise<Broker> {
+async function startBroker(options: ServerOptions, rooms: Rooms, banner: string | null, undo: Undo[]): Promise<Broker> {
   const { log, blobs, files, grants, ledger, keys, accountStore, fileStore, database } = rooms;
   const broker = new Broker({
     log,
@@ -174,7 +179,7 @@ async function startBroker(
       blobs: blobs.blobs,
       incoming: blobs.incomingFolder,
       banner,
-      softwareVersion: `Waybill_${manifest.version}`,
+      softwareVersion: manifest.version,
       limits: {
         loginGraceSeconds: options['login-grace'],
         rekeyBytes: options['rekey-bytes'],

@@ -101,7 +101,7 @@ function fileHandlers(files: FileHandlers): FileCalls {
     call,
     (request: never, session: LiveSession) => (handler as FileHandler)(fileSession(session), request),
   ]);
-  return Object.fromEntries(bound) as unknown as FileCalls;
+  return Object.fromEntries<unknown>(bound) as unknown as FileCalls;
 }
 
 type FileHandler = (who: FileSession, request: never) => unknown;

@@ -17,6 +17,13 @@ const SOURCES = path.resolve(import.meta.dirname, '..');
 /** What fronts import from outside: the log. */
 const PACKAGES = ['pino'];
 
+/**
+ * A front's garbage is almost all buffers of packets, dead when they are sent. By default V8 starts marking its whole
+ * heap, in threads beside, whenever 30 MB of them have come together: half of a front's CPU time at full
+ * speed (measured: 3.7 against 1.7 CPU seconds for 1 GB up, 2.9 against 1.5 down; 190 MB resident against 175).
+ */
+const COLLECTOR = ['--external-memory-accounted-in-global-limit', '--no-incremental-marking'];
+
 export function frontArguments(folders: FrontFolders, entry: string): string[] {
   const readable = [SOURCES, path.join(path.dirname(SOURCES), 'package.json'), ...packageFolders(PACKAGES)];
   return [
@@ -31,6 +38,7 @@ export function frontArguments(folders: FrontFolders, entry: string): string[] {
     '--disable-proto=throw',
     // Without it the inspector could be opened by a signal.
     '--disable-sigusr1',
+    ...COLLECTOR,
     entry,
   ];
 }

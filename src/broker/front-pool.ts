@@ -61,23 +61,28 @@ export class FrontPool {
   }
 
   async stop(milliseconds: number): Promise<void> {
-    this.stopping = true;
-    for (const timer of this.timers) clearTimeout(timer);
+    this.spawnNoMore();
     await Promise.all(this.processes.map((front) => front.stop(milliseconds)));
   }
 
   kill(): void {
-    this.stopping = true;
+    this.spawnNoMore();
     for (const front of this.fronts) front.kill();
   }
 
+  private spawnNoMore(): void {
+    this.stopping = true;
+    for (const timer of this.timers) clearTimeout(timer);
+    this.timers.clear();
+  }
+
   private spawn(): FrontProcess {
-    const { args, log, dispatch } = this.parts;
+    const { args, log } = this.parts;
     const front = new FrontProcess({
       number: ++this.lastNumber,
       args,
       log,
-      dispatch,
+      dispatch: (asking) => this.parts.dispatch(asking),
       gone: (gone, reason) => {
         this.gone(gone, reason);
       },

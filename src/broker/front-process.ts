@@ -46,6 +46,8 @@ export class FrontProcess implements FrontEnd {
   private readonly link: Link;
   private readonly log: Log;
   private readonly exit: Promise<void>;
+  /** Given to the front, but not yet by the system. */
+  private readonly inTransit = new Set<Socket>();
 
   constructor(parts: FrontProcessParts) {
     this.number = parts.number;
@@ -74,6 +76,7 @@ export class FrontProcess implements FrontEnd {
       this.isReady = false;
       hello.resolve(false);
       this.link.close();
+      for (const socket of this.inTransit) socket.destroy();
       parts.gone(this, reason);
     });
   }
@@ -90,13 +93,16 @@ export class FrontProcess implements FrontEnd {
     Object.assign(socket, { server: null });
     socket.on('error', () => undefined);
     if (!this.child.connected) {
+      socket.destroy();
       failed();
       return;
     }
-    this.child.send(message, socket, { keepOpen: false }, (error) => {
-      if (error === null) return;
+    this.inTransit.add(socket);
+    // keepOpen: our copy stays ours to close, also when the front dies before the socket has reached it.
+    this.child.send(message, socket, { keepOpen: true }, (error) => {
+      this.inTransit.delete(socket);
       socket.destroy();
-      failed();
+      if (error !== null) failed();
     });
   }
 

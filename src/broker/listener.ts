@@ -94,5 +94,7 @@ function refuse(socket: Socket, text: string): void {
 function listenFailure(host: string, port: number, cause: NodeJS.ErrnoException): WaybillError {
   const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   if (cause.code === 'EADDRINUSE') return new WaybillError('address-in-use', `${where} is taken`, { cause });
-  return new WaybillError('option-invalid', `--sftp ${where} cannot be used (${cause.code ?? cause.message})`, { cause });
+  return new WaybillError('option-invalid', `--sftp ${where} cannot be used (${cause.code ?? cause.message})`, {
+    cause,
+  });
 }

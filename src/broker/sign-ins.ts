@@ -119,12 +119,21 @@ export class SignIns {
     const { store } = this.parts.signIn;
     return (
       store.account(account.id)?.status === 'active' &&
-      credentials.every(({ source, id }) => (source === 'authority' ? store.authority(id) : store.credential(id)) !== null)
+      credentials.every(
+        ({ source, id }) => (source === 'authority' ? store.authority(id) : store.credential(id)) !== null,
+      )
     );
   }
 
   private record({ account, credentials }: SignInSuccess, session: string, address: string): void {
     const detail = { login: account.login, by: credentials.map(({ description }) => description) };
-    this.parts.ledger.append({ kind: 'sign-in', tenant: account.tenant, account: account.id, session, address, detail });
+    this.parts.ledger.append({
+      kind: 'sign-in',
+      tenant: account.tenant,
+      account: account.id,
+      session,
+      address,
+      detail,
+    });
   }
 }

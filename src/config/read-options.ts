@@ -41,13 +41,15 @@ export function givenFromWords(words: readonly string[]): GivenOptions {
     const [, name, inline] = /^--([a-z-]+)(?:=(.*))?$/s.exec(words[at] ?? '') ?? [];
     const row = name === undefined ? undefined : rowOf(name);
     if (name === undefined || row === undefined) {
-      throw invalid(`${JSON.stringify(words[at])} is not an option; allowed are --${Object.keys(OPTIONS).join(', --')}`);
+      throw invalid(
+        `${JSON.stringify(words[at])} is not an option; allowed are --${Object.keys(OPTIONS).join(', --')}`,
+      );
     }
     const text = inline ?? (row.value === undefined ? 'true' : words[++at]);
     if (text === undefined) throw invalid(`--${name} needs a value: ${row.value ?? ''}`);
     (given[name] ??= []).push(text);
   }
-  return given as GivenOptions;
+  return given;
 }
 
 /** The banner's text with line ends as RFC 4252 section 5.4 wants them. */
@@ -55,8 +57,8 @@ export function readBanner(file: string | null): string | null {
   if (file === null) return null;
   const text = readBounded('banner', file, BANNER_MAX).replaceAll('\r\n', '\n').trimEnd();
   // Control characters could drive the terminal of everyone who connects.
-  // eslint-disable-next-line no-control-regex
-  if (/[\x00-\x08\x0b-\x1f\x7f\ufffd]/.test(text)) throw invalid(`banner ${file}: allowed is UTF-8 text without control characters`);
+  if (/[\x00-\x08\x0b-\x1f\x7f\ufffd]/.test(text))
+    throw invalid(`banner ${file}: allowed is UTF-8 text without control characters`);
   return text === '' ? null : `${text.replaceAll('\n', '\r\n')}\r\n`;
 }
 
@@ -92,7 +94,8 @@ function fromFile(file: string): Source {
   const values = new Map<string, unknown>(Object.entries(content));
   refuseUnknown([...values.keys()], (name) => `${JSON.stringify(name)} in ${file}`, Object.keys(OPTIONS).join(', '));
   if (values.has('config')) throw invalid(`"config" in ${file}: a configuration file cannot name another one`);
-  return (name) => (values.has(name) ? { texts: textsOf(values.get(name), name, file), where: `"${name}" in ${file}` } : null);
+  return (name) =>
+    values.has(name) ? { texts: textsOf(values.get(name), name, file), where: `"${name}" in ${file}` } : null;
 }
 
 function textsOf(value: unknown, name: OptionName, file: string): string[] {
@@ -148,9 +151,12 @@ function readBounded(option: string, file: string, most: number): string {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw invalid(`--${option} is ${JSON.stringify(file)}, which cannot be read (${firstLine(error)}); allowed is a readable file`);
+    throw invalid(
+      `--${option} is ${JSON.stringify(file)}, which cannot be read (${firstLine(error)}); allowed is a readable file`,
+    );
   }
-  if (text.length > most) throw invalid(`--${option} is ${JSON.stringify(file)}; allowed is a file of at most ${most} bytes`);
+  if (text.length > most)
+    throw invalid(`--${option} is ${JSON.stringify(file)}; allowed is a file of at most ${most} bytes`);
   return text;
 }
 

@@ -28,7 +28,9 @@ export function address(text: string): Address {
   const port = Number(found?.[2] ?? -1);
   const hostIsGood = six === null ? isIP(host) === 4 || host === '::' || isName(host) : isIP(host) === 6;
   if (!hostIsGood || port < 0 || port > 65535) {
-    throw new NotAllowed('ADDRESS:PORT with a port from 0 to 65535 and IPv6 in brackets, as 127.0.0.1:2022 or [::1]:2022');
+    throw new NotAllowed(
+      'ADDRESS:PORT with a port from 0 to 65535 and IPv6 in brackets, as 127.0.0.1:2022 or [::1]:2022',
+    );
   }
   return { host, port };
 }

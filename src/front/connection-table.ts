@@ -23,7 +23,7 @@ export interface TableParts {
 
 interface Open {
   readonly connection: Connection;
-  readonly over: Promise<void>;
+  readonly over: Promise<undefined>;
 }
 
 export class ConnectionTable {
@@ -37,14 +37,14 @@ export class ConnectionTable {
 
   take({ connection: id, profile }: Arrived, socket: Socket): void {
     const { broker, configuration, log } = this.parts;
-    const over = Promise.withResolvers<void>();
+    const over = Promise.withResolvers<undefined>();
     const files = new Set<SessionFiles>();
     const abandoned = async (): Promise<void> => {
       await Promise.all([...files].map((one) => one.abandon()));
     };
     const onClosed = (): void => {
       this.open.delete(id);
-      over.resolve();
+      over.resolve(undefined);
     };
     const sftp = (channel: ByteChannel, session: Session) => this.sftp(channel, session, files);
     const services = { subsystems: { sftp }, commands: {} };
