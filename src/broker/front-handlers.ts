@@ -97,11 +97,11 @@ function signInHandlers(
 type FileCalls = Part<keyof FileHandlers>;
 
 function fileHandlers(files: FileHandlers): FileCalls {
-  const bound = Object.entries(files).map(([call, handler]) => [
+  const bound = Object.entries(files).map(([call, handler]): [string, unknown] => [
     call,
     (request: never, session: LiveSession) => (handler as FileHandler)(fileSession(session), request),
   ]);
-  return Object.fromEntries<unknown>(bound) as unknown as FileCalls;
+  return Object.fromEntries(bound) as unknown as FileCalls;
 }
 
 type FileHandler = (who: FileSession, request: never) => unknown;
