@@ -14,6 +14,7 @@ import { Quota } from './quota.ts';
 import { Readings } from './readings.ts';
 import { recover } from './recovery.ts';
 import type { Recovered } from './recovery.ts';
+import { Room } from './room.ts';
 import { Renaming } from './rename.ts';
 import type { FileSession } from './session.ts';
 import type { FileStore } from './store.ts';
@@ -99,6 +100,7 @@ export class Files {
       now,
       view: new View(store, grants),
       quota: new Quota(store),
+      room: new Room(blobs),
       contents: new Contents(store, now),
       changes: new Changes(store, blobs, options.report),
       uploads: new UploadRegistry(),

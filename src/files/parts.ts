@@ -5,6 +5,7 @@ import type { Grants } from '../policy/grants.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Changes } from './changes.ts';
 import type { Contents } from './contents.ts';
+import type { Room } from './room.ts';
 import type { Quota } from './quota.ts';
 import type { FileStore } from './store.ts';
 import type { UploadRegistry } from './upload-registry.ts';
@@ -19,6 +20,7 @@ export interface Parts {
   readonly ledger: Ledger;
   readonly view: View;
   readonly quota: Quota;
+  readonly room: Room;
   readonly contents: Contents;
   readonly changes: Changes;
   readonly uploads: UploadRegistry;

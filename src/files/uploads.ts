@@ -52,6 +52,8 @@ export class Uploads {
     const upload = this.own(who, request.upload);
     const { first, count, size } = request;
     const asked = Array.from({ length: count }, (_, index) => first + index);
+    await this.parts.room.require(upload.charge.more(asked, size));
+    if (upload.session !== who.session) throw new WaybillError('session-ended', 'the upload has ended');
     this.parts.quota.reserve(upload.tenant, upload.charge.more(asked, size));
     upload.charge.add(asked, size);
     // A key of a segment that another session has written, or this one before it came back, lets it be read.
@@ -90,11 +92,25 @@ export class Uploads {
     await this.drop(upload);
   }
 
-  /** Everything of it goes: its row first, then its file; a crash between leaves a leftover for recovery. */
+  /**
+   * Everything of it goes: its file first, because on a full disk that makes the room in which to say that its row is
+   * gone. A crash between leaves a row without a file, which recovery drops.
+   */
   async drop(upload: Upload): Promise<void> {
-    if (upload.persisted) await this.exclusively(upload, () => this.removeRow(upload));
-    else this.forget(upload);
-    if (upload.persisted) await this.parts.blobs.removeIncoming(upload.blob);
+    if (!upload.persisted) {
+      this.forget(upload);
+      return;
+    }
+    await this.exclusively(upload, async () => {
+      await this.parts.blobs.removeIncoming(upload.blob);
+      try {
+        await this.parts.store.write(() => {
+          this.parts.store.removeUpload(upload.id);
+        });
+      } finally {
+        this.forget(upload);
+      }
+    });
   }
 
   /** Takes it out of memory, and gives back what it holds. */
@@ -154,13 +170,6 @@ export class Uploads {
   private recharge(upload: Upload, charge: Charge): void {
     this.parts.quota.shift(upload.tenant, charge.bytes - upload.charge.bytes);
     upload.charge = charge;
-  }
-
-  private async removeRow(upload: Upload): Promise<void> {
-    await this.parts.store.write(() => {
-      this.parts.store.removeUpload(upload.id);
-    });
-    this.forget(upload);
   }
 
   private async saveProgress(upload: Upload, { size, runs }: Extent): Promise<void> {

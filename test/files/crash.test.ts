@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { WaybillError } from '../../src/base/errors.ts';
 import type { BlobStore } from '../../src/files/blobs.ts';
 import { checkStore } from '../../src/files/check.ts';
 import { ownedBy } from '../../src/files/runs.ts';
@@ -225,6 +226,62 @@ test('a full disk fails the call that met it, with nothing half done, and the ne
     await client.commit(upload, NEW.length, runs);
     assert.ok((await client.get('/inbox/b')).equals(NEW));
     assert.equal(world.files.usage(tenant.id).used, OLD.length + NEW.length);
+  } finally {
+    await world.destroy();
+  }
+});
+
+test('content is refused before the last space is gone, so that there is room to remove some', async () => {
+  const space = { total: 1_000_000_000, free: 500_000_000 };
+  const world = await World.open({
+    wrapBlobs: (real) => ({ ...new Lifetime().blobs(real), space: () => Promise.resolve({ ...space }) }),
+  });
+  try {
+    const { client, tenant } = await oneTenant(world);
+    await client.put('/inbox/a', OLD);
+    const upload = await client.start('/inbox/b');
+    await client.fill(upload, NEW);
+    space.free = 60_000_000;
+    await assert.rejects(client.again().put('/inbox/c', SMALL), code('store-full'));
+    await assert.rejects(client.again().put('/inbox/d', OLD), code('store-full'));
+    // What is written already may be closed: it takes no more.
+    await client.commit(upload, NEW.length, [{ first: 0, count: 1, blob: upload.blob }]);
+    await client.call('files.remove', { path: '/inbox/a' });
+    space.free = 70_000_000;
+    await client.again().put('/inbox/e', SMALL);
+    assert.equal(world.files.usage(tenant.id).used, NEW.length + SMALL.length);
+  } finally {
+    await world.destroy();
+  }
+});
+
+test('an upload whose row cannot be removed on a full disk gives its file back all the same', async () => {
+  let full = false;
+  let world = await World.open({
+    wrapStore: (store) =>
+      new Proxy(store, {
+        get(target, name) {
+          const value: unknown = Reflect.get(target, name);
+          if (typeof value !== 'function') return value;
+          if (name === 'removeUpload' && full) throw new WaybillError('store-full', 'full');
+          return value.bind(target) as unknown;
+        },
+      }),
+  });
+  try {
+    const { client, tenant } = await oneTenant(world);
+    const upload = await client.start('/inbox/a');
+    await client.fill(upload, OLD);
+    full = true;
+    await assert.rejects(client.call('upload.discard', { upload: upload.upload }), code('store-full'));
+    assert.deepEqual(readdirSync(join(world.folder, 'incoming')), []);
+    assert.equal(world.files.usage(tenant.id).used, 0);
+    full = false;
+    const second = await client.start('/inbox/a');
+    await client.fill(second, NEW);
+    await client.end();
+    world = await world.reopen();
+    assert.deepEqual(world.files.recovered, { uploads: 1, movedBack: 0, removed: 0, lost: 0 });
   } finally {
     await world.destroy();
   }

@@ -63,6 +63,10 @@ export function ssh2Session(server: TestServer): Promise<{ client: ssh2.Client; 
   return new Promise((resolve, reject) => {
     const client = new ssh2.Client();
     client.on('error', reject);
+    // A disconnect "by application" is no error to ssh2; without this a refused session would never be heard of.
+    client.on('close', () => {
+      reject(new Error('the connection was closed'));
+    });
     client.on('ready', () => {
       client.sftp((error, sftp) => {
         if (error) reject(error);

@@ -91,6 +91,23 @@ test('when the commit itself fails, nobody hears success and the next group work
   assert.deepEqual(numbers(), [5]);
 });
 
+test('a full disk has its own code, and the next group works once there is room', async () => {
+  database.define('CREATE TABLE big (bytes BLOB)');
+  const fill = (): Promise<void> =>
+    database.write(() => {
+      database.sql.exec('INSERT INTO big VALUES (zeroblob(1000000))');
+    });
+  database.sql.exec('PRAGMA max_page_count = 20');
+  const results = await Promise.allSettled([put(1), fill(), put(2)]);
+  for (const result of results)
+    if (result.status === 'rejected') assert.equal((result.reason as { code: string }).code, 'store-full');
+  assert.equal(results[1].status, 'rejected');
+  database.sql.exec('PRAGMA max_page_count = 100000');
+  await fill();
+  await put(3);
+  assert.ok(numbers().includes(3));
+});
+
 test('closing commits what is queued', async () => {
   const done = put(1);
   database.close();

@@ -11,7 +11,7 @@ import type { BlobReader, BlobStore, Space, StoredBlob } from '../../files/blobs
 import { DirectorySync } from './directory-sync.ts';
 
 const BLOB = /^[0-9a-f]{32}$/;
-const SPACE_KNOWN_MS = 1000;
+const SPACE_KNOWN_MS = 100;
 
 export class BlobFolder implements BlobStore {
   readonly blobs: string;

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
+import { WaybillError } from '../../base/errors.ts';
 
 interface Waiting {
   readonly action: () => unknown;
@@ -62,8 +63,8 @@ export class Database {
       this.steps.commit.run();
     } catch (error) {
       // The commit itself failed (full disk, I/O error): nobody's effects are durable, so nobody hears success.
-      if (this.sql.isTransaction) this.sql.exec('ROLLBACK');
-      for (const entry of group) entry.reject(error);
+      this.rollBack();
+      for (const entry of group) entry.reject(failureOf(error));
       return;
     }
     for (const { entry, value } of done) entry.resolve(value as never);
@@ -79,7 +80,15 @@ export class Database {
       // A full disk may have rolled back the whole transaction already; then the group has failed as one.
       if (!this.sql.isTransaction) throw error;
       this.sql.exec('ROLLBACK TO one; RELEASE one');
-      entry.reject(error);
+      entry.reject(failureOf(error));
+    }
+  }
+
+  private rollBack(): void {
+    try {
+      if (this.sql.isTransaction) this.sql.exec('ROLLBACK');
+    } catch {
+      // SQLite rolls back by itself after an I/O error; whoever waits must hear of the first failure in any case.
     }
   }
 
@@ -87,6 +96,13 @@ export class Database {
     if (this.scheduled) this.commitGroup();
     this.sql.close();
   }
+}
+
+const SQLITE_FULL = 13;
+
+function failureOf(error: unknown): unknown {
+  const full = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
+  return full ? new WaybillError('store-full', 'no space left for the metadata', { cause: error }) : error;
 }
 
 const STEPS = {

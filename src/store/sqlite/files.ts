@@ -78,7 +78,8 @@ const STATEMENTS = {
   removeBlob: 'DELETE FROM blobs WHERE id = ?',
 
   uploads: `SELECT ${UPLOAD_COLUMNS} FROM uploads`,
-  insertUpload: `INSERT INTO uploads (${UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  // A row that a full disk kept from being removed makes way for the next upload of that name.
+  insertUpload: `INSERT OR REPLACE INTO uploads (${UPLOAD_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   uploadOfBlob: 'SELECT id FROM uploads WHERE blob = ?',
   reopenUpload: 'UPDATE uploads SET epoch = ?, touched = ? WHERE id = ?',
   saveProgress: 'UPDATE uploads SET size = ?, runs = ?, touched = ? WHERE id = ?',
