@@ -97,6 +97,12 @@ const session = z.object({
   /** What proved the sign-in: "publickey SHA256:... + totp". Never the credential. */
   credential: z.string(),
   started: moment,
+  lastActive: moment,
+  /** The client's own version line; '' when it is not known. */
+  client: z.string(),
+  /** Content bytes of files that it closed after reading, and of versions that it made. */
+  sent: count,
+  stored: count,
 });
 export type SessionRow = z.infer<typeof session>;
 

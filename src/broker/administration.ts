@@ -31,14 +31,18 @@ function sessionHandlers({ accounts, connections }: AdministrationParts): Sessio
       const account = login === null ? null : accounts.get(login).id;
       const sessions = connections.list().filter((session) => account === null || session.account === account);
       return {
-        sessions: sessions.map(({ session, login: name, tenantName, address, credential, started }) => ({
-          session,
-          login: name,
-          tenant: tenantName,
+        sessions: sessions.map((one) => ({
+          session: one.session,
+          login: one.login,
+          tenant: one.tenantName,
           protocol: 'sftp',
-          address,
-          credential,
-          started: moment(started),
+          address: one.address,
+          credential: one.credential,
+          started: moment(one.started),
+          lastActive: moment(one.lastActive),
+          client: one.connection.client,
+          sent: one.sent,
+          stored: one.stored,
         })),
       };
     },

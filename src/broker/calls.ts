@@ -128,7 +128,13 @@ export const FRONT_CALLS = {
     who: 'connection',
     writes: false,
     records: [],
-    request: z.object({ ...connectionOnly, algorithm: z.string().max(64), hash: bytes(64) }),
+    request: z.object({
+      ...connectionOnly,
+      algorithm: z.string().max(64),
+      hash: bytes(64),
+      /** Its version line (RFC 4253 section 4.2), for lists that people read; nothing is decided by it. */
+      client: z.string().max(255).optional(),
+    }),
     response: z.object({ signature: bytes(4096) }),
   },
   /** Proves further host keys for hostkeys-prove-00@openssh.com; the broker builds what is signed, over the connection's own session identifier. */

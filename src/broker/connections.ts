@@ -31,6 +31,8 @@ export interface Connection extends Arrival {
   readonly opened: number;
   /** The first exchange hash that was signed for it, and the key that signed it (RFC 4253 section 7.2). */
   identity: { readonly sessionId: Buffer; readonly hostKey: HostKey } | null;
+  /** What its client calls itself, by the front's word: for people to read. */
+  client: string;
   session: LiveSession | null;
 }
 
@@ -53,6 +55,9 @@ export interface LiveSession extends Identity {
   readonly address: string;
   readonly started: number;
   lastActive: number;
+  /** Content bytes that its front says have left, and that its uploads committed. */
+  sent: number;
+  stored: number;
   ended: string | null;
 }
 
@@ -84,7 +89,7 @@ export class Connections {
   open(front: FrontEnd, arrival: Arrival): Connection {
     const id = randomBytes(16).toString('hex');
     const opened = this.now();
-    const connection: Connection = { ...arrival, id, front, opened, identity: null, session: null };
+    const connection: Connection = { ...arrival, id, front, opened, identity: null, client: '', session: null };
     this.connections.set(id, connection);
     front.connections.add(id);
     return connection;
@@ -115,6 +120,8 @@ export class Connections {
       address: connection.address,
       started: this.now(),
       lastActive: this.now(),
+      sent: 0,
+      stored: 0,
       ended: null,
     };
     connection.session = session;

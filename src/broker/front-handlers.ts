@@ -50,7 +50,9 @@ function connectionHandlers(
   const { hello, hostKeys, signIns, connections } = parts;
   return {
     hello: () => ({ ...hello, hostKeys: hostKeys.offered }),
-    'hostkey.sign': ({ algorithm, hash }, connection) => {
+    'hostkey.sign': ({ algorithm, hash, client }, connection) => {
+      // It goes to terminals: what is not printable ASCII is not shown.
+      if (connection.identity === null) connection.client = (client ?? '').replaceAll(/[^\x20-\x7e]/g, '?');
       const { signature, hostKey } = hostKeys.sign(algorithm, hash);
       signIns.identify(connection, hash, hostKey);
       return { signature };
@@ -101,7 +103,24 @@ function fileHandlers(files: FileHandlers): FileCalls {
     call,
     (request: never, session: LiveSession) => (handler as FileHandler)(fileSession(session), request),
   ]);
-  return Object.fromEntries(bound) as unknown as FileCalls;
+  return counting(Object.fromEntries(bound) as unknown as FileCalls);
+}
+
+/** For lists of sessions; the records are the rooms' own. */
+function counting(calls: FileCalls): FileCalls {
+  return {
+    ...calls,
+    'file.close': async (request, session) => {
+      const answer = await calls['file.close'](request, session);
+      session.sent += request.sent;
+      return answer;
+    },
+    'upload.commit': async (request, session) => {
+      const answer = await calls['upload.commit'](request, session);
+      session.stored += request.size;
+      return answer;
+    },
+  };
 }
 
 type FileHandler = (who: FileSession, request: never) => unknown;

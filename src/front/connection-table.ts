@@ -58,8 +58,10 @@ export class ConnectionTable {
           softwareVersion: configuration.softwareVersion,
           limits: configuration.limits,
           profile,
-          sign: async (algorithm, hash) =>
-            (await broker.call('hostkey.sign', { connection: id, algorithm, hash })).signature,
+          sign: async (algorithm, hash) => {
+            const client = transport?.clientVersion.slice(0, 255) ?? '';
+            return (await broker.call('hostkey.sign', { connection: id, algorithm, hash, client })).signature;
+          },
           serverSignatureAlgorithms: USER_KEY_ALGORITHMS,
           listener,
           onError: (err) => {

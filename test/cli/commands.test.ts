@@ -43,6 +43,10 @@ const session = {
   address: '127.0.0.1',
   credential: 'publickey SHA256:x\u001b[2J',
   started: '2026-01-01T00:00:00Z',
+  lastActive: '2026-01-01T00:00:00Z',
+  client: 'SSH-2.0-x',
+  sent: 1,
+  stored: 2,
 };
 const revocation = { kind: 'key', authority: null, value: 'SHA256:x', revoked: '2026-01-01T00:00:00Z' };
 const nothing = {};

@@ -17,8 +17,9 @@ export const SESSION_COMMANDS = [
         row.address,
         row.credential,
         row.started,
+        row.client,
       ]);
-      const headings = ['SESSION', 'LOGIN', 'TENANT', 'PROTOCOL', 'ADDRESS', 'CREDENTIAL', 'STARTED'];
+      const headings = ['SESSION', 'LOGIN', 'TENANT', 'PROTOCOL', 'ADDRESS', 'CREDENTIAL', 'STARTED', 'CLIENT'];
       output.table(answer, headings, rows, 'No sessions.');
     },
   }),
