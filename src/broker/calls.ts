@@ -123,7 +123,10 @@ export const FRONT_CALLS = {
       softwareVersion: z.string(),
     }),
   },
-  /** Signs an exchange hash. The first hash of a connection becomes its session identifier: later sign-ins must be over it. */
+  /**
+   * Signs a key exchange: the broker hashes it itself (see exchange.ts). The hash of a connection's first one, which must
+   * hold the cookie that came with the connection, becomes its session identifier: later sign-ins must be over it.
+   */
   'hostkey.sign': {
     who: 'connection',
     writes: false,
@@ -131,9 +134,9 @@ export const FRONT_CALLS = {
     request: z.object({
       ...connectionOnly,
       algorithm: z.string().max(64),
-      hash: bytes(64),
-      /** Its version line (RFC 4253 section 4.2), for lists that people read; nothing is decided by it. */
-      client: z.string().max(255).optional(),
+      digest: z.enum(['sha256', 'sha384', 'sha512']),
+      /** What the exchange hash is over (RFC 4253 section 8). */
+      exchange: bytes(160 * 1024),
     }),
     response: z.object({ signature: bytes(4096) }),
   },

@@ -2,10 +2,11 @@
  * What the broker knows of every connection and session by itself: which front it gave the connection to, from where it
  * came, what was signed for it, who signed in. A front cannot add to this or change it, it can only name its own.
  */
-import { randomBytes } from 'node:crypto';
+import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { HostKey } from './calls.ts';
+import { COOKIE_BYTES } from './exchange.ts';
 
 /** The broker's end of a front process, as far as this table needs it. */
 export interface FrontEnd {
@@ -29,9 +30,13 @@ export interface Connection extends Arrival {
   readonly id: string;
   readonly front: FrontEnd;
   readonly opened: number;
+  /** What the server's first KEXINIT must hold; see exchange.ts. */
+  readonly cookie: Buffer;
+  /** Key exchanges signed for it. */
+  exchanges: number;
   /** The first exchange hash that was signed for it, and the key that signed it (RFC 4253 section 7.2). */
   identity: { readonly sessionId: Buffer; readonly hostKey: HostKey } | null;
-  /** What its client calls itself, by the front's word: for people to read. */
+  /** What its client calls itself, by what its front showed of the exchange: for people to read. */
   client: string;
   session: LiveSession | null;
 }
@@ -69,6 +74,9 @@ export interface ConnectionWatcher {
   gone(connection: Connection): void;
 }
 
+/** Each costs a signature, and nothing has worn the keys yet; an honest front allows no more. */
+const EXCHANGES_BEFORE_SIGN_IN = 3;
+
 export class Connections {
   private readonly connections = new Map<string, Connection>();
   private readonly sessions = new Map<string, LiveSession>();
@@ -89,7 +97,9 @@ export class Connections {
   open(front: FrontEnd, arrival: Arrival): Connection {
     const id = randomBytes(16).toString('hex');
     const opened = this.now();
-    const connection: Connection = { ...arrival, id, front, opened, identity: null, client: '', session: null };
+    const cookie = randomBytes(COOKIE_BYTES);
+    const fresh = { cookie, exchanges: 0, identity: null, client: '', session: null };
+    const connection: Connection = { ...arrival, id, front, opened, ...fresh };
     this.connections.set(id, connection);
     front.connections.add(id);
     return connection;
@@ -101,6 +111,20 @@ export class Connections {
     if (connection === undefined) throw new WaybillError('session-ended', 'the connection is over');
     if (connection.front !== front) throw this.foreign(front, connection.front, 'connection', id);
     return connection;
+  }
+
+  /** Throws when this exchange must not be signed for this connection. */
+  countExchange(connection: Connection, cookie: Buffer): void {
+    const { session, identity } = connection;
+    if (session !== null && session.ended !== null) throw new WaybillError('session-ended', 'the session is over');
+    if (identity === null && !timingSafeEqual(cookie, connection.cookie)) {
+      const fields = { attack: true, front: connection.front.number, connection: connection.id };
+      this.log.error(fields, 'a front showed a key exchange that is not of its connection');
+      throw new WaybillError('request-invalid', 'the exchange is not of this connection');
+    }
+    if (session === null && connection.exchanges >= EXCHANGES_BEFORE_SIGN_IN)
+      throw new WaybillError('call-forbidden', 'too many key exchanges before sign-in');
+    connection.exchanges++;
   }
 
   sessionOf(front: FrontEnd, id: string): LiveSession {

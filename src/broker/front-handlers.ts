@@ -4,6 +4,7 @@ import type { FileSession } from '../files/session.ts';
 import type { Caller, FrontCalls, Response } from './calls.ts';
 import type { Connection, Connections, FrontEnd, LiveSession } from './connections.ts';
 import type { Callers, Handlers } from './dispatch.ts';
+import { readExchange } from './exchange.ts';
 import type { HostKeys } from './host-keys.ts';
 import type { SignIns } from './sign-ins.ts';
 import { WaybillError } from '../base/errors.ts';
@@ -50,15 +51,19 @@ function connectionHandlers(
   const { hello, hostKeys, signIns, connections } = parts;
   return {
     hello: () => ({ ...hello, hostKeys: hostKeys.offered }),
-    'hostkey.sign': ({ algorithm, hash, client }, connection) => {
+    'hostkey.sign': ({ algorithm, digest, exchange: shown }, connection) => {
+      const exchange = readExchange(digest, shown);
+      connections.countExchange(connection, exchange.cookie);
+      const { signature, hostKey } = hostKeys.sign(algorithm, exchange);
       // It goes to terminals: what is not printable ASCII is not shown.
-      if (connection.identity === null) connection.client = (client ?? '').replaceAll(/[^\x20-\x7e]/g, '?');
-      const { signature, hostKey } = hostKeys.sign(algorithm, hash);
-      signIns.identify(connection, hash, hostKey);
+      if (connection.identity === null) connection.client = exchange.clientVersion.replaceAll(/[^\x20-\x7e]/g, '?');
+      signIns.identify(connection, exchange.hash, hostKey);
       return { signature };
     },
     'hostkey.prove': ({ algorithm, blob }, connection) => {
       if (connection.identity === null) throw new WaybillError('call-forbidden', 'a proof before the key exchange');
+      if (connection.session === null || connection.session.ended !== null)
+        throw new WaybillError('call-forbidden', 'a proof outside a session');
       return { signature: hostKeys.prove(algorithm, blob, connection.identity.sessionId) };
     },
     'connection.closed': async ({ reason, offence }, connection) => {

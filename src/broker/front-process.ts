@@ -11,6 +11,7 @@ import type { Dispatch } from './dispatch.ts';
 import type { Connection, FrontEnd } from './connections.ts';
 import { frontEnvironment } from './front-permissions.ts';
 import { Link } from './link.ts';
+import { SocketChannel } from './socket-channel.ts';
 
 /** The file descriptor of the link in a front; 0-2 are standard, 3 is the channel that carries sockets. */
 export const LINK_DESCRIPTOR = 4;
@@ -23,6 +24,8 @@ export interface Handover {
   readonly address: string;
   readonly port: number;
   readonly profile: Connection['profile'];
+  /** For the server's first KEXINIT, in hexadecimal digits; see exchange.ts. */
+  readonly cookie: string;
 }
 
 export interface FrontProcessParts {
@@ -43,6 +46,7 @@ export class FrontProcess implements FrontEnd {
   readonly ready: Promise<boolean>;
   isReady = false;
   private readonly child: ChildProcess;
+  private readonly sockets: SocketChannel;
   private readonly link: Link;
   private readonly log: Log;
   private readonly exit: Promise<void>;
@@ -54,6 +58,9 @@ export class FrontProcess implements FrontEnd {
     this.log = parts.log;
     const stdio = ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'] as const;
     this.child = spawn(process.execPath, [...parts.args], { stdio: [...stdio], env: frontEnvironment(), cwd: '/' });
+    this.sockets = new SocketChannel(this.child, (reason) => {
+      this.log.error({ attack: true, front: this.number, reason }, 'a front broke the channel of sockets');
+    });
     for (const stream of [this.child.stdout, this.child.stderr]) if (stream !== null) this.relay(stream);
     const hello = Promise.withResolvers<boolean>();
     this.ready = hello.promise;
@@ -87,8 +94,8 @@ export class FrontProcess implements FrontEnd {
 
   /** Hands the socket over; the broker never reads from it. */
   give(connection: Connection, socket: Socket, failed: () => void): void {
-    const { id, address, port, profile } = connection;
-    const message: Handover = { connection: id, address, port, profile };
+    const { id, address, port, profile, cookie } = connection;
+    const message: Handover = { connection: id, address, port, profile, cookie: cookie.toString('hex') };
     // Otherwise Node would count the socket in its listener for as long as the front says that it lives.
     Object.assign(socket, { server: null });
     socket.on('error', () => undefined);
@@ -98,6 +105,7 @@ export class FrontProcess implements FrontEnd {
       return;
     }
     this.inTransit.add(socket);
+    this.sockets.sent();
     // keepOpen: our copy stays ours to close, also when the front dies before the socket has reached it.
     this.child.send(message, socket, { keepOpen: true }, (error) => {
       this.inTransit.delete(socket);

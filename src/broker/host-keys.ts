@@ -1,6 +1,6 @@
 /**
- * What the host keys sign, and nothing else: exchange hashes, and proofs whose content is built here. A front that was
- * taken over can have a hash of its making signed (it computes the exchange hash), but never bytes of its choosing.
+ * What the host keys sign, and nothing else: key exchanges, hashed here, and proofs whose content is built here. A front
+ * that was taken over can have an exchange of its making signed, but never bytes of its choosing.
  */
 import type { KeyObject } from 'node:crypto';
 import { ByteWriter } from '../base/bytes.ts';
@@ -8,6 +8,7 @@ import { WaybillError } from '../base/errors.ts';
 import { HOST_KEY_ALGORITHMS, signWithHostKey } from '../sshkeys/host-key.ts';
 import type { PublicKey } from '../sshkeys/public-key.ts';
 import type { HostKey } from './calls.ts';
+import type { Exchange } from './exchange.ts';
 
 export interface HostKeyParts {
   readonly key: { readonly key: KeyObject; readonly public: PublicKey };
@@ -19,8 +20,6 @@ interface Row {
   readonly key: KeyObject;
 }
 
-/** SHA-256, SHA-384 and SHA-512 (RFC 4253 section 8, RFC 5656 section 4). */
-const HASH_BYTES: ReadonlySet<number> = new Set([32, 48, 64]);
 const PROOF = 'hostkeys-prove-00@openssh.com';
 
 export class HostKeys {
@@ -42,10 +41,15 @@ export class HostKeys {
   }
 
   /** The signature, and the key it was made with. */
-  sign(algorithm: string, hash: Buffer): { signature: Buffer; hostKey: HostKey } {
+  sign(
+    algorithm: string,
+    { hash, hostKey }: Pick<Exchange, 'hash' | 'hostKey'>,
+  ): { signature: Buffer; hostKey: HostKey } {
     const row = this.rows.find(({ offered }) => offered.algorithms.includes(algorithm));
     if (row === undefined) throw new WaybillError('request-invalid', 'no host key signs with this algorithm');
-    if (!HASH_BYTES.has(hash.length)) throw new WaybillError('request-invalid', 'this is no exchange hash');
+    const { blob, certificate } = row.offered;
+    if (!hostKey.equals(blob) && certificate?.equals(hostKey) !== true)
+      throw new WaybillError('request-invalid', 'the exchange names another host key');
     return { signature: signWithHostKey(row.key, algorithm, hash), hostKey: row.offered };
   }
 

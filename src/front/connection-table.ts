@@ -13,6 +13,8 @@ import type { SessionFiles } from '../transfer/transfer.ts';
 export interface Arrived {
   readonly connection: string;
   readonly profile: 'default' | 'legacy';
+  /** For our first KEXINIT: the broker signs no other first exchange. */
+  readonly cookie: string;
 }
 
 export interface TableParts {
@@ -35,7 +37,7 @@ export class ConnectionTable {
     this.parts = parts;
   }
 
-  take({ connection: id, profile }: Arrived, socket: Socket): void {
+  take({ connection: id, profile, cookie }: Arrived, socket: Socket): void {
     const { broker, configuration, log } = this.parts;
     const over = Promise.withResolvers<undefined>();
     const files = new Set<SessionFiles>();
@@ -58,10 +60,9 @@ export class ConnectionTable {
           softwareVersion: configuration.softwareVersion,
           limits: configuration.limits,
           profile,
-          sign: async (algorithm, hash) => {
-            const client = transport?.clientVersion.slice(0, 255) ?? '';
-            return (await broker.call('hostkey.sign', { connection: id, algorithm, hash, client })).signature;
-          },
+          cookie: Buffer.from(cookie, 'hex'),
+          sign: async (algorithm, _hash, { digest, bytes: exchange }) =>
+            (await broker.call('hostkey.sign', { connection: id, algorithm, digest, exchange })).signature,
           serverSignatureAlgorithms: USER_KEY_ALGORITHMS,
           listener,
           onError: (err) => {

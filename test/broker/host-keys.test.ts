@@ -18,19 +18,23 @@ suite('host keys', () => {
   for (const algorithm of ['ssh-ed25519', 'rsa-sha2-256', 'rsa-sha2-512']) {
     test(`sign exchange hashes with ${algorithm}`, () => {
       const hash = randomBytes(32);
-      const { signature, hostKey } = keys.sign(algorithm, hash);
+      const shown = keys.offered.find(({ algorithms }) => algorithms.includes(algorithm))?.blob ?? Buffer.of();
+      const { signature, hostKey } = keys.sign(algorithm, { hash, hostKey: shown });
       assert.ok(verifySignature(parsePublicKey(hostKey.blob), algorithm, signature, hash).valid);
     });
   }
 
-  test('sign nothing that is not as long as a hash', () => {
-    for (const length of [0, 1, 20, 31, 33, 63])
-      assert.throws(() => keys.sign('ssh-ed25519', Buffer.alloc(length)), { code: 'request-invalid' });
+  test('sign no exchange in which the client was shown another key', () => {
+    const [, rsa] = keys.offered;
+    for (const hostKey of [Buffer.of(), randomBytes(51), rsa?.blob ?? Buffer.of()])
+      assert.throws(() => keys.sign('ssh-ed25519', { hash: randomBytes(32), hostKey }), { code: 'request-invalid' });
   });
 
   test('sign with no algorithm that is not theirs', () => {
     for (const algorithm of ['ssh-rsa', 'ssh-dss', 'none', '', 'ecdsa-sha2-nistp256', '__proto__'])
-      assert.throws(() => keys.sign(algorithm, Buffer.alloc(32)), { code: 'request-invalid' });
+      assert.throws(() => keys.sign(algorithm, { hash: Buffer.alloc(32), hostKey: Buffer.of() }), {
+        code: 'request-invalid',
+      });
   });
 
   test('prove themselves over the session identifier, in bytes built here', () => {

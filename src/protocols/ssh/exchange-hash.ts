@@ -15,7 +15,17 @@ export interface ExchangeInputs {
   readonly sharedSecret: Buffer;
 }
 
-export function exchangeHash(algorithm: KexAlgorithm, inputs: ExchangeInputs): Buffer {
+/** What is hashed, and how: whoever signs for us takes the hash itself. */
+export interface Exchange {
+  readonly digest: KexAlgorithm['hash'];
+  readonly bytes: Buffer;
+}
+
+export function exchangeHash({ digest, bytes }: Exchange): Buffer {
+  return createHash(digest).update(bytes).digest();
+}
+
+export function exchangeOf(algorithm: KexAlgorithm, inputs: ExchangeInputs): Exchange {
   const writer = new ByteWriter()
     .string(inputs.clientVersion)
     .string(inputs.serverVersion)
@@ -25,7 +35,7 @@ export function exchangeHash(algorithm: KexAlgorithm, inputs: ExchangeInputs): B
   write(writer, algorithm.publicAs, inputs.client);
   write(writer, algorithm.publicAs, inputs.server);
   write(writer, algorithm.secretAs, inputs.sharedSecret);
-  return createHash(algorithm.hash).update(writer.finish()).digest();
+  return { digest: algorithm.hash, bytes: writer.finish() };
 }
 
 /** The letters of RFC 4253 section 7.2. */

@@ -34,7 +34,7 @@ const LISTS = [
   'compressionOut',
 ] as const satisfies readonly (keyof AlgorithmLists)[];
 
-const COOKIE_BYTES = 16;
+export const COOKIE_BYTES = 16;
 
 export function buildKexInit(lists: AlgorithmLists, cookie: Buffer): Buffer {
   const writer = new ByteWriter().u8(MESSAGE.KEXINIT).raw(cookie.subarray(0, COOKIE_BYTES));

@@ -7,9 +7,9 @@ import { randomBytes } from 'node:crypto';
 import { ByteReader, ByteWriter, MalformedBytes } from '../../base/bytes.ts';
 import { makeOpener, makeSealer, hasImplicitMac } from './ciphers.ts';
 import { DISCONNECT, ProtocolViolation } from './disconnect-reasons.ts';
-import { exchangeHash, keySource } from './exchange-hash.ts';
+import { exchangeHash, exchangeOf, keySource, type Exchange } from './exchange-hash.ts';
 import { KEX_ALGORITHMS, readClientValue, write, type KexAlgorithm } from './kex-algorithms.ts';
-import { buildKexInit, negotiate, parseKexInit, type Choice } from './kex-init.ts';
+import { buildKexInit, COOKIE_BYTES, negotiate, parseKexInit, type Choice } from './kex-init.ts';
 import type { PacketOpener, PacketSealer } from './packet-cipher.ts';
 import {
   algorithmLists,
@@ -31,7 +31,9 @@ export interface KeyExchangeOptions {
   readonly hostKeys: readonly HostKey[];
   readonly serverVersion: string;
   /** Signs an exchange hash; the result is a whole signature blob (RFC 4253 section 6.6). */
-  readonly sign: (algorithm: string, hash: Buffer) => Promise<Buffer>;
+  readonly sign: (algorithm: string, hash: Buffer, exchange: Exchange) => Promise<Buffer>;
+  /** Of our first KEXINIT, where the signer demands one; random otherwise. */
+  readonly cookie?: Buffer | undefined;
 }
 
 export interface KeyExchangeHost {
@@ -90,7 +92,8 @@ export class KeyExchange {
   /** Sends our KEXINIT. */
   begin(): void {
     const lists = algorithmLists(this.options.profile, this.hostKeys.keys(), !this.established);
-    this.serverInit = buildKexInit(lists, randomBytes(16));
+    const given = this.established ? undefined : this.options.cookie;
+    this.serverInit = buildKexInit(lists, given ?? randomBytes(COOKIE_BYTES));
     this.phase = 'offered';
     this.host.send([this.serverInit]);
   }
@@ -132,7 +135,7 @@ export class KeyExchange {
     this.phase = 'answering';
     const client = Buffer.from(readClientValue(algorithm, new ByteReader(payload, 1)));
     const { server, sharedSecret } = answer(algorithm, client);
-    const hash = exchangeHash(algorithm, {
+    const exchange = exchangeOf(algorithm, {
       clientVersion: this.clientVersion,
       serverVersion: this.options.serverVersion,
       clientKexInit: this.clientInit as Buffer,
@@ -142,7 +145,8 @@ export class KeyExchange {
       server,
       sharedSecret,
     });
-    const signature = await this.options.sign(hostKey.signature, hash);
+    const hash = exchangeHash(exchange);
+    const signature = await this.options.sign(hostKey.signature, hash, exchange);
     if (!this.established) this.sessionId = hash;
 
     const reply = new ByteWriter().u8(MESSAGE.KEX_REPLY).string(hostKey.blob);

@@ -31,8 +31,8 @@ export function serveSshConnection(options: SshConnectionOptions): SshConnection
       limits,
       serverSignatureAlgorithms: USER_KEY_ALGORITHMS,
       listener,
-      sign: async (algorithm, hash) => {
-        const { signature } = await broker.call('hostkey.sign', { connection, algorithm, hash });
+      sign: async (algorithm, _hash, { digest, bytes: exchange }) => {
+        const { signature } = await broker.call('hostkey.sign', { connection, algorithm, digest, exchange });
         return signature;
       },
       onReady: () => {

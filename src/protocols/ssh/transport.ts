@@ -6,7 +6,8 @@
  *     socket,                                  // net.Socket, paused, nothing read from it yet
  *     hostKeys, softwareVersion, limits,       // from the broker's `hello`
  *     profile: 'default',
- *     sign: async (algorithm, hash) => (await broker.call('hostkey.sign', { connection, algorithm, hash })).signature,
+ *     sign: async (algorithm, hash, exchange) => ..., // over the broker, which takes the hash of `exchange` itself
+ *     cookie,                                  // of our first KEXINIT: the broker signs no other first exchange
  *     serverSignatureAlgorithms,               // for server-sig-algs, RFC 8308
  *     listener,                                // PacketListener: service requests and everything from 50 on
  *     onReady: () => {...},                    // the first key exchange is done; before the listener's first packet
@@ -20,6 +21,7 @@ import type { Socket } from 'node:net';
 import { MalformedBytes } from '../../base/bytes.ts';
 import type { HostKey } from '../../broker/calls.ts';
 import { DISCONNECT, ProtocolViolation } from './disconnect-reasons.ts';
+import type { Exchange } from './exchange-hash.ts';
 import { KeyExchange } from './key-exchange.ts';
 import { closeLingering } from './linger.ts';
 import { PACKET_MAX, PacketReader } from './packet-reader.ts';
@@ -35,7 +37,8 @@ import { parseClientVersion, serverVersion } from './version-exchange.ts';
 export interface TransportOptions {
   readonly socket: Socket;
   readonly hostKeys: readonly HostKey[];
-  readonly sign: (algorithm: string, hash: Buffer) => Promise<Buffer>;
+  readonly sign: (algorithm: string, hash: Buffer, exchange: Exchange) => Promise<Buffer>;
+  readonly cookie?: Buffer | undefined;
   readonly profile: ProfileName;
   readonly softwareVersion: string;
   readonly limits: RekeyLimits;

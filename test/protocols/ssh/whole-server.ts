@@ -1,5 +1,5 @@
 /** A real socket, the real transport, the real SFTP over files in memory; only the broker is played here. */
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -137,7 +137,8 @@ function decisions(keys: readonly OwnKey[], { userKey, password, code }: WholeSe
     return hostKey === undefined ? writer.finish() : writer.string(hostKey).finish();
   };
   return {
-    'hostkey.sign': ({ algorithm, hash }) => {
+    'hostkey.sign': ({ algorithm, digest, exchange }) => {
+      const hash = createHash(digest).update(exchange).digest();
       sessionId ??= Buffer.from(hash);
       const key = keys.find(({ row }) => row.algorithms.includes(algorithm));
       if (key === undefined) throw new Error(`no host key for ${algorithm}`);
