@@ -65,7 +65,7 @@ suite('the pool of fronts', () => {
       assert.equal(await pool.start(), true);
       await logged(({ attack, msg }) => attack === true && msg.includes('channel of sockets'));
       await logged(({ msg }) => msg.includes('is replaced'));
-      });
+    });
   }
 
   test('gives connections to the front with the fewest, and ends those of one that dies', async () => {
