@@ -1,41 +1,15 @@
 /**
- * A load whose every acknowledged effect is remembered, so that after a crash it can be said of each file what it must hold.
- * Each worker owns its names and has one operation under way at a time: after a crash that one file may be as before or as after.
+ * A load of writes, renames and removals by several workers at once. Each owns its names and has one operation under way
+ * at a time, so that after a crash it can be said of each worker's files what they may hold; see worlds.ts.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type ssh2 from 'ssh2';
 import { content, ssh2Session } from '../interop/suite.ts';
 import type { TestServer } from '../interop/server.ts';
+import type { Operation, Worlds } from './worlds.ts';
 
-/** SHA-256 of what a name holds; null = there is nothing by that name. */
-type State = string | null;
-
-export class Ledger {
-  readonly acknowledged = new Map<string, State>();
-  /** Names touched by an operation that was never answered, with the states that are right besides the acknowledged one. */
-  readonly open = new Map<string, State[]>();
-  operations = 0;
-
-  begin(changes: ReadonlyMap<string, State>): void {
-    for (const [name, state] of changes) this.open.set(name, [...(this.open.get(name) ?? []), state]);
-  }
-
-  end(changes: ReadonlyMap<string, State>): void {
-    for (const [name, state] of changes) {
-      this.acknowledged.set(name, state);
-      this.open.delete(name);
-    }
-    this.operations++;
-  }
-
-  /** Once a restarted server has been read, what it holds is the new truth. */
-  settle(name: string, state: State): void {
-    this.acknowledged.set(name, state);
-    this.open.delete(name);
-  }
-}
-
-/** A small seeded generator (mulberry32): the load can be run again as it was. */
+/** A small seeded generator (mulberry32): the same operations and moments again, as far as processes allow. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -48,96 +22,115 @@ export function seeded(seed: number): () => number {
 
 export const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-const SIZES = [0, 1, 10_240, 65_536, 65_537, 300_000, 8_388_608, 9_500_000];
-
-/** One block of random-looking bytes, made once: hashing megabytes per operation would be the load itself. */
-const POOL = content('crash load', 10_000_000);
+/** Around the limits of what travels inline, of a frame and of a segment; the small ones are frequent. */
+const SIZES = [0, 1, 10_240, 65_535, 65_536, 65_537, 131_073, 300_000, 1_000_000, 8_388_608, 8_900_000];
+const NAMES = 6;
+const POOL = content('crash load', 9_000_000);
 
 function bytesFor(random: () => number): Buffer {
-  const size = SIZES[Math.floor(random() * SIZES.length)] ?? 0;
+  const size = SIZES[Math.floor(random() ** 1.5 * SIZES.length)] ?? 0;
   const from = Math.floor(random() * (POOL.length - size));
   return POOL.subarray(from, from + size);
 }
 
-type Done = (error?: Error | null) => void;
-const ask = (work: (done: Done) => void): Promise<void> =>
-  new Promise((resolve, reject) => {
-    work((error) => {
-      if (error) reject(error);
-      else resolve();
-    });
-  });
-
-async function operation(
-  sftp: ssh2.SFTPWrapper,
-  ledger: Ledger,
-  folder: string,
-  worker: number,
-  random: () => number,
-): Promise<void> {
-  const name = `w${worker}-${Math.floor(random() * 6)}`;
-  const path = `${folder}/${name}`;
-  const held = ledger.acknowledged.get(name) ?? null;
+function choose(worlds: Worlds, worker: string, random: () => number): { operation: Operation; bytes: Buffer } {
+  const anyName = (): string => `${worker}${Math.floor(random() * NAMES)}`;
+  const name = anyName();
   const kind = random();
-  const changes = new Map<string, State>();
-  let act: () => Promise<void>;
-  if (held !== null && kind < 0.15) {
-    changes.set(name, null);
-    act = () =>
-      ask((done) => {
-        sftp.unlink(path, done);
-      });
-  } else if (held !== null && kind < 0.35) {
-    const target = `w${worker}-${Math.floor(random() * 6)}`;
-    if (target === name) return;
-    changes.set(name, null).set(target, held);
-    act = () =>
-      ask((done) => {
-        sftp.ext_openssh_rename(path, `${folder}/${target}`, done);
-      });
-  } else {
-    const bytes = bytesFor(random);
-    changes.set(name, sha256(bytes));
-    act = () =>
-      ask((done) => {
-        sftp.writeFile(path, bytes, done);
-      });
+  if (worlds.certain?.has(name)) {
+    if (kind < 0.15) return { operation: { kind: 'remove', name }, bytes: POOL };
+    const to = anyName();
+    if (kind < 0.4 && to !== name) return { operation: { kind: 'rename', name, to }, bytes: POOL };
   }
-  ledger.begin(changes);
-  await act();
-  ledger.end(changes);
+  const bytes = bytesFor(random);
+  return { operation: { kind: 'write', name, hash: sha256(bytes) }, bytes };
 }
 
-/** Runs until its connection is cut or `stopped()`; errors after a kill are what the test is about and end the worker. */
+/** A session that can lose its connection at any time: every wait ends then. */
+export interface Session {
+  readonly sftp: ssh2.SFTPWrapper;
+  /** Rejects with `Gone` when the connection ends first, whatever ssh2 does with the callback. */
+  readonly ask: <T>(work: (done: (error?: Error | null, value?: T) => void) => void) => Promise<T>;
+  end(): void;
+}
+
+export class Gone extends Error {}
+
+export async function openSession(server: TestServer): Promise<Session> {
+  const { client, sftp } = await ssh2Session(server);
+  const gone = new Promise<never>((_, reject) => {
+    const cut = (): void => {
+      reject(new Gone('the connection was cut'));
+    };
+    client.on('close', cut).on('end', cut).on('error', cut);
+  });
+  gone.catch(() => undefined);
+  return {
+    sftp,
+    ask: (work) =>
+      Promise.race([
+        gone,
+        new Promise<never>((resolve, reject) => {
+          work((error, value) => {
+            // Only an answer of the server has a status; the rest is ssh2 on its way down.
+            if (!error) resolve(value as never);
+            else if (typeof (error as { code?: unknown }).code === 'number') reject(error);
+            else reject(new Gone(error.message));
+          });
+        }),
+      ]),
+    end: () => {
+      client.destroy();
+    },
+  };
+}
+
+function carryOut({ sftp, ask }: Session, folder: string, operation: Operation, bytes: Buffer): Promise<unknown> {
+  const path = `${folder}/${operation.name}`;
+  return ask((done) => {
+    if (operation.kind === 'write') sftp.writeFile(path, bytes, done);
+    else if (operation.kind === 'remove') sftp.unlink(path, done);
+    else sftp.ext_openssh_rename(path, `${folder}/${operation.to}`, done);
+  });
+}
+
+export interface Worker {
+  readonly name: string;
+  readonly worlds: Worlds;
+  /** Connections that it has lost while it was running. */
+  lost: number;
+}
+
+/** Works on until `stopped()`, with a new connection when it has lost its own. A refusal by the server is a failure. */
 export async function runWorker(
   server: TestServer,
-  ledger: Ledger,
-  worker: number,
+  worker: Worker,
   random: () => number,
   stopped: () => boolean,
 ): Promise<void> {
-  const { client, sftp } = await ssh2Session(server);
-  const gone = new Promise<void>((resolve) => {
-    client.on('close', () => {
-      resolve();
-    });
-    client.on('error', () => {
-      resolve();
-    });
-  });
-  const work = (async () => {
-    while (!stopped()) await operation(sftp, ledger, server.folder, worker, random);
-  })();
-  await Promise.race([work.catch(() => undefined), gone]);
-  client.destroy();
-}
-
-export async function readState(sftp: ssh2.SFTPWrapper, path: string): Promise<State> {
-  return new Promise((resolve, reject) => {
-    sftp.readFile(path, (error, bytes) => {
-      if (!error) resolve(sha256(bytes));
-      else if ((error as { code?: number }).code === 2) resolve(null);
-      else reject(error);
-    });
-  });
+  const { worlds, name } = worker;
+  while (!stopped()) {
+    const session = await openSession(server).catch(() => null);
+    if (session === null) {
+      await delay(10);
+      continue;
+    }
+    try {
+      while (!stopped()) {
+        const { operation, bytes } = choose(worlds, name, random);
+        worlds.begin(operation);
+        await carryOut(session, server.folder, operation, bytes).catch((error: unknown) => {
+          if (error instanceof Gone) throw error;
+          throw new Error(`${operation.kind} of ${operation.name} was refused: ${String(error)}`, { cause: error });
+        });
+        worlds.acknowledge();
+      }
+    } catch (error) {
+      worlds.lose();
+      if (!(error instanceof Gone)) throw error;
+      worker.lost++;
+    } finally {
+      session.end();
+    }
+  }
 }

@@ -1,13 +1,16 @@
 /** Starts a real server by the README's command on a free port, with data in a temporary folder, for tests with real clients. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 
 export const PROJECT = join(import.meta.dirname, '../..');
 const WAYBILL = join(PROJECT, 'src/cli/waybill.ts');
+/** Milliseconds; a machine that is busy with other tests takes seconds. */
+const READY_WITHIN = 30_000;
 
 export interface TestServer {
   readonly host: string;
@@ -34,23 +37,36 @@ interface Ready {
   first: { tenant: string; login: string; key: string; folder: string };
 }
 
-export async function startServer(options: { args?: readonly string[]; temporary?: string } = {}): Promise<TestServer> {
-  const temporary = options.temporary ?? mkdtempSync(join(tmpdir(), 'waybill-test-'));
-  const data = join(temporary, 'data');
-  const child = spawn(
+/** The process alone, for who does not wait until it is ready. */
+export function spawnServer(
+  temporary: string,
+  args: readonly string[] = [],
+): ChildProcessByStdio<null, Readable, Readable> {
+  return spawn(
     process.execPath,
-    [WAYBILL, 'serve', '--data', data, '--sftp', '127.0.0.1:0', '--json', ...(options.args ?? [])],
+    [WAYBILL, 'serve', '--data', join(temporary, 'data'), '--sftp', '127.0.0.1:0', '--json', ...args],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
+}
+
+export async function startServer(options: { args?: readonly string[]; temporary?: string } = {}): Promise<TestServer> {
+  const temporary = options.temporary ?? mkdtempSync(join(tmpdir(), 'waybill-test-'));
+  const child = spawnServer(temporary, options.args);
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;
   });
   const ready = await new Promise<Ready>((resolve, reject) => {
-    child.once('exit', (code) => {
-      reject(new Error(`the server ended with ${String(code)} before it was ready:\n${log}`));
+    const slow = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`the server was not ready after ${READY_WITHIN} ms:\n${log}`));
+    }, READY_WITHIN);
+    child.once('exit', (code, signal) => {
+      clearTimeout(slow);
+      reject(new Error(`the server ended with ${String(code ?? signal)} before it was ready:\n${log}`));
     });
     createInterface({ input: child.stdout }).once('line', (line) => {
+      clearTimeout(slow);
       resolve(JSON.parse(line) as Ready);
     });
   });
@@ -64,7 +80,7 @@ export async function startServer(options: { args?: readonly string[]; temporary
     ...ready.sftp,
     ...ready.first,
     temporary,
-    data,
+    data: join(temporary, 'data'),
     child,
     log: () => log,
     stop,

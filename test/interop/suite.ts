@@ -79,6 +79,8 @@ export function ssh2Session(server: TestServer): Promise<{ client: ssh2.Client; 
       username: server.login,
       privateKey: readFileSync(server.key),
     });
+    // ssh2 sends a packet in two pieces; Nagle's algorithm holds the second one until the first is acknowledged (40 ms).
+    client.setNoDelay(true);
   });
 }
 
