@@ -111,6 +111,8 @@ export async function startWaybill(work: Workspace): Promise<BenchServer> {
       '--sftp',
       '127.0.0.1:0',
       '--json',
+      '--log-level',
+      'warn',
       '--max-startups',
       '1000',
       '--max-startups-per-source',

@@ -91,6 +91,17 @@ export async function startServer(options: { args?: readonly string[]; temporary
   };
 }
 
+/** The port of the listener for older clients (`--sftp-legacy 127.0.0.1:0`), as the server's log tells it. */
+export function legacyPort(server: TestServer): number {
+  const ready = server
+    .log()
+    .split('\n')
+    .find((line) => line.includes('"profile":"legacy"'));
+  if (ready === undefined) throw new Error('no listener of the legacy profile');
+  const { listeners } = JSON.parse(ready) as { listeners: { port: number; profile: string }[] };
+  return listeners.find(({ profile }) => profile === 'legacy')?.port ?? 0;
+}
+
 /** Runs a `waybill` command against the server of that data folder; rejects with its output when it fails. */
 export function waybill(server: { data: string }, args: readonly string[], input = ''): Promise<string> {
   return run(process.execPath, [WAYBILL, ...args, '--data', server.data], { input });

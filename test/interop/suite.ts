@@ -14,6 +14,8 @@ export interface RealClient {
   readonly name: string;
   /** The program that must be there; null = comes with the tests. */
   readonly program: string | null;
+  /** It knows none of the default profile's algorithms: it gets a listener of the legacy profile beside. */
+  readonly legacy?: true;
   /** Once per server, before the first command (key conversion, mounting). */
   prepare?(server: TestServer): Promise<unknown>;
   finish?(server: TestServer): Promise<unknown>;
@@ -134,7 +136,7 @@ export function interop(client: RealClient): void {
       return join(local, name);
     };
     before(async () => {
-      server = await startServer();
+      server = await startServer(client.legacy ? { args: ['--sftp-legacy', '127.0.0.1:0'] } : {});
       local = join(server.temporary, 'local');
       mkdirSync(local);
       await client.prepare?.(server);
