@@ -42,6 +42,8 @@ const GRACE_MARGIN_SECONDS = 30;
 const WATCH_MILLISECONDS = 5000;
 
 export class Broker {
+/** An ended session's calls are refused at once; its front has this long to put uploads away and close the connection. */
+const END_SECONDS = 45;
   readonly connections: Connections;
   private readonly parts: BrokerParts;
   private readonly pool: FrontPool;
@@ -173,10 +175,12 @@ export class Broker {
     this.endings.set(session, ending);
   }
 
-  private endStuckFronts(): void {
+  endStuckFronts(): void {
     const { connections, parts } = this;
-    const late = Date.now() - (parts.hello.limits.loginGraceSeconds + GRACE_MARGIN_SECONDS) * 1000;
-    const stuck = new Set(connections.waitingSince(late).map(({ front }) => front));
+    const now = Date.now();
+    const late = connections.waitingSince(now - (parts.hello.limits.loginGraceSeconds + GRACE_MARGIN_SECONDS) * 1000);
+    const lingering = connections.lingeringSince(now - END_SECONDS * 1000);
+    const stuck = new Set([...late, ...lingering].map(({ front }) => front));
     for (const front of this.pool.processes) {
       if (!stuck.has(front)) continue;
       parts.log.error({ front: front.number }, 'a front does not end connections in time and is replaced');

@@ -64,6 +64,7 @@ export interface LiveSession extends Identity {
   sent: number;
   stored: number;
   ended: string | null;
+  endedAt: number;
 }
 
 /** Each is called once for its connection or session. */
@@ -147,6 +148,7 @@ export class Connections {
       sent: 0,
       stored: 0,
       ended: null,
+      endedAt: 0,
     };
     connection.session = session;
     this.sessions.set(session.session, session);
@@ -165,6 +167,7 @@ export class Connections {
       if (!which(session)) continue;
       count++;
       session.ended = reason;
+      session.endedAt = this.now();
       this.watcher.sessionOver(session, reason);
       session.connection.front.sessionEnded(session.connection.id, reason);
     }
@@ -187,6 +190,11 @@ export class Connections {
   /** Not signed in since before `time`. */
   waitingSince(time: number): Connection[] {
     return [...this.connections.values()].filter(({ session, opened }) => session === null && opened < time);
+  }
+
+  /** Their session was ended before `time`, and their front has not closed them since. */
+  lingeringSince(time: number): Connection[] {
+    return [...this.connections.values()].filter(({ session }) => session?.ended != null && session.endedAt < time);
   }
 
   closeAllOf(front: FrontEnd, reason: string): void {

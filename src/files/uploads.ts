@@ -8,7 +8,7 @@ import type { Request, Response } from '../broker/calls.ts';
 import { Charge } from './charge.ts';
 import type { Parts } from './parts.ts';
 import type { Readings } from './readings.ts';
-import { checkRuns } from './runs.ts';
+import { checkRuns, segmentCount } from './runs.ts';
 import { entryOf } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { UploadRow } from './store.ts';
@@ -53,6 +53,8 @@ export class Uploads {
     const { first, count, size } = request;
     const asked = Array.from({ length: count }, (_, index) => first + index);
     await this.parts.room.require(upload.charge.more(asked, size));
+    // A key further out would be charged with nothing.
+    if (first >= segmentCount(size)) throw new WaybillError('offset-invalid', 'the upload has no such segment');
     if (upload.session !== who.session) throw new WaybillError('session-ended', 'the upload has ended');
     this.parts.quota.reserve(upload.tenant, upload.charge.more(asked, size));
     upload.charge.add(asked, size);

@@ -3,7 +3,7 @@
  * broker moves blobs in and out). What fronts write is hostile: only regular files with a single name are taken.
  */
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, lstat, statfs, unlink } from 'node:fs/promises';
+import { lstat, mkdir, open, readdir, rename, rm, statfs, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../../base/errors.ts';
@@ -40,11 +40,18 @@ export class BlobFolder implements BlobStore {
       );
     await new DirectorySync(folder).sync();
     return store;
+    await clear(store.incomingFolder);
   }
 
   async settle(id: string, length: number): Promise<void> {
-    await this.confirm(id, length);
-    await rename(join(this.incomingFolder, id), join(this.blobs, id));
+    const handle = await openPlain(join(this.incomingFolder, id), constants.O_RDWR);
+    try {
+      await confirm(handle, id, length);
+      await rename(join(this.incomingFolder, id), join(this.blobs, id));
+      await this.confirmMoved(handle, id);
+    } finally {
+      await handle.close();
+    }
     await this.syncBoth();
   }
 
@@ -58,11 +65,11 @@ export class BlobFolder implements BlobStore {
   }
 
   async remove(id: string): Promise<void> {
-    await removeFile(join(this.blobs, id));
+    await removeEntry(join(this.blobs, id));
   }
 
   async removeIncoming(id: string): Promise<void> {
-    await removeFile(join(this.incomingFolder, id));
+    await removeEntry(join(this.incomingFolder, id));
   }
 
   async syncIncoming(id: string): Promise<void> {
@@ -111,20 +118,13 @@ export class BlobFolder implements BlobStore {
     await Promise.all([this.blobsSync.sync(), this.incomingSync.sync()]);
   }
 
-  /** Durable and of the right length, on the file itself and not on a link. */
-  private async confirm(id: string, length: number): Promise<void> {
-    const handle = await openPlain(join(this.incomingFolder, id), constants.O_RDWR);
-    try {
-      const found = await handle.stat();
-      if (!found.isFile() || found.nlink !== 1)
-        throw new WaybillError('request-invalid', `incoming blob ${id} is not a plain file`);
-      if (found.size < length)
-        throw new WaybillError('content-missing', `incoming blob ${id} has ${found.size} of ${length} bytes`);
-      if (found.size > length) await handle.truncate(length);
-      await handle.datasync();
-    } finally {
-      await handle.close();
-    }
+  /** A front that was taken over may have put another file in its place since it was looked at. */
+  private async confirmMoved(handle: FileHandle, id: string): Promise<void> {
+    const place = join(this.blobs, id);
+    const [held, moved] = await Promise.all([handle.stat({ bigint: true }), lstat(place, { bigint: true })]);
+    if (held.ino === moved.ino && held.dev === moved.dev && held.nlink === 1n) return;
+    await removeEntry(place);
+    throw new WaybillError('request-invalid', `incoming blob ${id} was replaced while it was committed`);
   }
 }
 
@@ -139,12 +139,26 @@ async function openPlain(file: string, flags: number): Promise<FileHandle> {
 }
 
 async function listBlobs(folder: string): Promise<StoredBlob[]> {
+/** Durable and of the right length, on the file itself and not on a link. */
+async function confirm(handle: FileHandle, id: string, length: number): Promise<void> {
+  const found = await handle.stat();
+  if (!found.isFile() || found.nlink !== 1)
+    throw new WaybillError('request-invalid', `incoming blob ${id} is not a plain file`);
+  if (found.size < length)
+    throw new WaybillError('content-missing', `incoming blob ${id} has ${found.size} of ${length} bytes`);
+  if (found.size > length) await handle.truncate(length);
+  await handle.datasync();
+}
+
   const found: StoredBlob[] = [];
   for (const name of await readdir(folder)) {
     if (!BLOB.test(name)) continue;
     try {
-      found.push({ id: name, length: (await lstat(join(folder, name))).size });
+      const entry = await lstat(join(folder, name));
+      if (entry.isFile()) found.push({ id: name, length: entry.size });
     } catch (error) {
+    if (isA(cause, 'ELOOP') || isA(cause, 'EISDIR'))
+      throw new WaybillError('request-invalid', `${file} is not a plain file`, { cause });
       // Removed since the directory was read.
       if (!isMissing(error)) throw error;
     }
@@ -152,14 +166,28 @@ async function listBlobs(folder: string): Promise<StoredBlob[]> {
   return found;
 }
 
-async function removeFile(file: string): Promise<void> {
+async function removeEntry(place: string): Promise<void> {
   try {
-    await unlink(file);
+    await unlink(place);
   } catch (error) {
-    if (!isMissing(error)) throw error;
+    if (isMissing(error)) return;
+    if (!(await lstat(place)).isDirectory()) throw error;
+    // Only a front that was taken over makes one here, perhaps deeper than paths can be: what cannot be removed holds
+    // nobody's content, and must not keep the server from starting.
+    await rm(place, { recursive: true, force: true }).catch(() => undefined);
   }
 }
 
 function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isA(error, 'ENOENT');
 }
+
+function isA(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+/** What no honest front makes in incoming/ goes at the start; uploads in progress are recovery's to judge. */
+async function clear(incoming: string): Promise<void> {
+  for (const entry of await readdir(incoming, { withFileTypes: true }))
+    if (!entry.isFile() || !BLOB.test(entry.name)) await removeEntry(join(incoming, entry.name));
+}
+
