@@ -8,9 +8,10 @@ import { Accounts } from './accounts/accounts.ts';
 import { Slowing } from './accounts/slowing.ts';
 import { WorkLine } from './accounts/work-line.ts';
 import { SYSTEM_CLOCK } from './base/clock.ts';
-import { WaybillError } from './base/errors.ts';
+import { isFull, WaybillError } from './base/errors.ts';
 import { createLog } from './base/log.ts';
 import type { Log } from './base/log.ts';
+import { Retries } from './base/retries.ts';
 import { ADMIN_CALLS } from './broker/admin-calls.ts';
 import type { AdminCalls } from './broker/admin-calls.ts';
 import { AdminServer } from './broker/admin-server.ts';
@@ -46,6 +47,7 @@ import { lockFolder } from './store/sqlite/folder-lock.ts';
 import { SqliteKeys } from './store/sqlite/keys.ts';
 import { SqliteLedger } from './store/sqlite/ledger.ts';
 import { SqliteGrants } from './store/sqlite/policy.ts';
+import { SpareRoom } from './store/sqlite/spare-room.ts';
 import manifest from '../package.json' with { type: 'json' };
 
 export interface Ready {
@@ -86,7 +88,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const banner = readBanner(options.banner);
     const folder = prepareDataFolder(options.data);
     lock(folder, undo);
-    const rooms = await openRooms(folder, log, undo);
+    const rooms = await openRooms(folder, options.reserve, log, undo);
     const broker = await startBroker(options, rooms, banner, undo);
     const listeners = await listen(options, broker);
     const { first, created } = await completeFirstStart({
@@ -134,6 +136,7 @@ interface Rooms {
   readonly grants: Grants;
   readonly fileStore: SqliteFiles;
   readonly files: Files;
+  readonly retries: Retries;
   readonly folders: Folders;
   readonly tenants: Tenants;
   readonly accountStore: SqliteAccounts;
@@ -141,7 +144,7 @@ interface Rooms {
   readonly hostKeys: readonly LoadedHostKey[];
 }
 
-async function openRooms(folder: DataFolder, log: Log, undo: Undo[]): Promise<Rooms> {
+async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Undo[]): Promise<Rooms> {
   const database = new Database(folder.database);
   undo.push(() => {
     database.close();
@@ -155,8 +158,12 @@ async function openRooms(folder: DataFolder, log: Log, undo: Undo[]): Promise<Ro
   const report = (err: unknown): void => {
     log.error({ err }, 'work in the background failed');
   };
-  const files = await Files.open({ store: fileStore, blobs, keys, grants, ledger, report });
+  const retries = new Retries({ again: isFull, report });
+  const files = await Files.open({ store: fileStore, blobs, keys, grants, ledger, report, retries, reserve });
   undo.push(() => files.settled());
+  const spareRoom = new SpareRoom(database, () => blobs.space());
+  undo.push(() => spareRoom.stop());
+  await spareRoom.start(report);
   const accountStore = new SqliteAccounts(database);
   const issuer = 'Waybill';
   const accounts = new Accounts({ store: accountStore, sealer: keys, clock: SYSTEM_CLOCK, ledger, issuer });
@@ -164,17 +171,18 @@ async function openRooms(folder: DataFolder, log: Log, undo: Undo[]): Promise<Ro
   const tenants = new Tenants({ store: fileStore, keys, ledger, holds });
   const hasUploads = (directory: number): boolean => files.hasUploads(directory);
   const folders = new Folders({ store: fileStore, grants, ledger, hasUploads });
-  const opened = { database, blobs, keys, ledger, grants, fileStore, files, folders, tenants };
+  const opened = { database, blobs, keys, ledger, grants, fileStore, files, folders, tenants, retries };
   return { log, ...opened, accountStore, accounts, hostKeys };
 }
 
 async function startBroker(options: ServerOptions, rooms: Rooms, banner: string | null, undo: Undo[]): Promise<Broker> {
-  const { log, blobs, files, grants, ledger, keys, accountStore, fileStore, database } = rooms;
+  const { log, blobs, files, grants, ledger, keys, accountStore, fileStore, database, retries } = rooms;
   const broker = new Broker({
     log,
     files,
     grants,
     ledger,
+    retries,
     hello: {
       blobs: blobs.blobs,
       incoming: blobs.incomingFolder,

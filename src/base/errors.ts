@@ -64,6 +64,10 @@ export function isErrorCode(value: unknown): value is ErrorCode {
   return typeof value === 'string' && Object.hasOwn(ERRORS, value);
 }
 
+export function isFull(thrown: unknown): boolean {
+  return asWaybillError(thrown).code === 'store-full';
+}
+
 /** Any thrown value as a WaybillError; what is not ours becomes `internal` with the cause kept for the log. */
 export function asWaybillError(thrown: unknown): WaybillError {
   if (thrown instanceof WaybillError) return thrown;

@@ -1,5 +1,6 @@
 /** The broker put together: connections, fronts, listeners and administration over the rooms that do the work. */
 import type { SignInParts } from '../accounts/sign-in.ts';
+import type { Retries } from '../base/retries.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../config/values.ts';
 import type { Files } from '../files/files.ts';
@@ -27,6 +28,8 @@ export interface BrokerParts {
   readonly ledger: Ledger;
   /** One durable write of the metadata store. */
   readonly write: (action: () => void) => Promise<void>;
+  /** For what has happened and must be written down although the disk is full just now. */
+  readonly retries: Retries;
   readonly tenantName: (tenant: string) => string | null;
   readonly fronts: { readonly size: number; readonly args: readonly string[] };
   readonly limits: {
@@ -39,11 +42,11 @@ export interface BrokerParts {
 
 /** A front watches the grace time itself; one that lets it pass by this much is stuck. */
 const GRACE_MARGIN_SECONDS = 30;
+/** An ended session's calls are refused at once; its front has this long to put uploads away and close the connection. */
+const END_SECONDS = 45;
 const WATCH_MILLISECONDS = 5000;
 
 export class Broker {
-/** An ended session's calls are refused at once; its front has this long to put uploads away and close the connection. */
-const END_SECONDS = 45;
   readonly connections: Connections;
   private readonly parts: BrokerParts;
   private readonly pool: FrontPool;
@@ -123,6 +126,7 @@ const END_SECONDS = 45;
     clearInterval(this.watch);
     for (const listener of this.listeners) listener.close();
     await this.pool.stop(milliseconds);
+    await this.parts.retries.stop();
     await Promise.all(this.endings.values());
   }
 
@@ -158,14 +162,18 @@ const END_SECONDS = 45;
   }
 
   private sessionOver(session: LiveSession, reason: string): void {
-    const { files, ledger, write, log } = this.parts;
+    const { files, ledger, write, log, retries } = this.parts;
+    const ended = new Date().toISOString();
     const { account, tenant, address, session: id } = session;
-    const ending = Promise.all([
-      files.sessionEnded(id),
+    const detail = { reason };
+    let tried = false;
+    const record = (): Promise<void> =>
       write(() => {
-        ledger.append({ kind: 'session-end', tenant, account, session: id, address, detail: { reason } });
-      }),
-    ])
+        const late = tried ? { ended } : {};
+        tried = true;
+        ledger.append({ kind: 'session-end', tenant, account, session: id, address, detail: { ...detail, ...late } });
+      });
+    const ending = Promise.all([files.sessionEnded(id), retries.run(record)])
       .catch((err: unknown) => {
         log.error({ session: id, err }, 'the end of a session could not be recorded');
       })

@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { Account } from '../accounts/account.ts';
 import { SignIn } from '../accounts/sign-in.ts';
 import type { SignInOutcome, SignInParts, SignInSuccess } from '../accounts/sign-in.ts';
-import { WaybillError } from '../base/errors.ts';
+import { isFull, WaybillError } from '../base/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { HostKey, SignInAnswer } from './calls.ts';
 import type { Connection, Connections, LiveSession } from './connections.ts';
@@ -45,7 +45,13 @@ export class SignIns {
 
   async step(connection: Connection, run: (signIn: SignIn) => Promise<SignInOutcome>): Promise<SignInAnswer> {
     const current = this.of(connection);
-    return this.answer(connection, current, await run(current.signIn));
+    try {
+      return this.answer(connection, current, await run(current.signIn));
+    } catch (error) {
+      // Nobody comes in without a durable record of it; who asks is told, and need not wait for a time-out.
+      if (!isFull(error)) throw error;
+      return { result: 'disconnect', reason: 'the server has no space left to record a sign-in; try again later' };
+    }
   }
 
   /** For publickey-hostbound-v00@openssh.com, before the step that names the host key. */

@@ -92,6 +92,12 @@ export const OPTIONS = {
     doc: 'Quota of tenants that are added without one; only the disk limits when left out.',
     check: byteCount(0, Number.MAX_SAFE_INTEGER),
   },
+  reserve: {
+    value: 'SIZE',
+    fallback: '256M',
+    doc: 'Space that uploads leave free for records, sign-ins and removals; never more than 5 % of the file system.',
+    check: byteCount(0, Number.MAX_SAFE_INTEGER),
+  },
   banner: { value: 'FILE', doc: 'Text shown before sign-in.', check: filePath },
   config: { value: 'FILE', doc: 'A JSON file with these options as names.', check: filePath },
 } as const satisfies Readonly<Record<string, OptionRow>>;

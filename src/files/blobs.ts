@@ -31,5 +31,8 @@ export interface BlobStore {
   committed(): Promise<StoredBlob[]>;
   incoming(): Promise<StoredBlob[]>;
   open(id: string): Promise<BlobReader>;
-  space(): Promise<Space>;
+  /** Bytes that the incoming blob takes up on the disk now; 0 when it is not there. */
+  incomingBytes(id: string): Promise<number>;
+  /** May be some milliseconds old unless `now`; the same object as long as it is the same look. */
+  space(now?: true): Promise<Space>;
 }

@@ -52,7 +52,7 @@ export class Committing {
 
   private async carryOut(who: FileSession, upload: Upload, call: Call, owned: Owned): Promise<Answer> {
     const { blobs, changes } = this.parts;
-    if (call.inline !== null) await this.parts.room.require(call.inline.length);
+    if (call.inline !== null) await this.parts.room.forInline(call.inline.length);
     if (owned.length === 0) return changes.run((change) => this.write(change, who, upload, call, owned));
     await blobs.settle(upload.blob, owned.length);
     try {

@@ -1,5 +1,7 @@
 /** The room's front door: one method for each call of FRONT_CALLS from `files.stat` to `upload.discard`. */
 import { BoundedMap } from '../base/bounded-map.ts';
+import { isFull } from '../base/errors.ts';
+import { Retries } from '../base/retries.ts';
 import type { Request, Response } from '../broker/calls.ts';
 import type { Keys } from '../keys/keys.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -33,6 +35,9 @@ export interface FilesOptions {
   readonly now?: () => number;
   /** Hears of failures of work that no caller waits for. */
   readonly report: (error: unknown) => void;
+  /** Bytes of the file system that content leaves to the metadata; room.ts says how much at the most. */
+  readonly reserve?: number;
+  readonly retries?: Retries;
   /** Days after which an upload that nobody takes up is discarded. */
   readonly uploadExpiryDays?: number;
 }
@@ -91,6 +96,7 @@ export class Files {
   static async open(options: FilesOptions): Promise<Files> {
     const { store, blobs, keys, grants, ledger } = options;
     const now = options.now ?? Date.now;
+    const uploadRegistry = new UploadRegistry();
     const parts: Parts = {
       store,
       blobs,
@@ -100,10 +106,11 @@ export class Files {
       now,
       view: new View(store, grants),
       quota: new Quota(store),
-      room: new Room(blobs),
+      room: new Room(blobs, uploadRegistry, options.reserve),
+      retries: options.retries ?? new Retries({ again: isFull, report: options.report }),
       contents: new Contents(store, now),
       changes: new Changes(store, blobs, options.report),
-      uploads: new UploadRegistry(),
+      uploads: uploadRegistry,
       ended: new BoundedMap(ENDED_REMEMBERED),
     };
     const readings = new Readings(parts);

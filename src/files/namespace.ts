@@ -114,7 +114,7 @@ export class Namespace {
 
   async quota(who: FileSession, { path }: Request<'files.quota'>): Promise<Response<'files.quota'>> {
     this.parts.view.find(who, path);
-    const space = await this.parts.blobs.space();
+    const space = await this.parts.room.left();
     return { ...this.parts.quota.usage(who.tenant), storeTotal: space.total, storeFree: space.free };
   }
 

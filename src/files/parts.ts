@@ -5,6 +5,7 @@ import type { Grants } from '../policy/grants.ts';
 import type { BlobStore } from './blobs.ts';
 import type { Changes } from './changes.ts';
 import type { Contents } from './contents.ts';
+import type { Retries } from '../base/retries.ts';
 import type { Room } from './room.ts';
 import type { Quota } from './quota.ts';
 import type { FileStore } from './store.ts';
@@ -21,6 +22,8 @@ export interface Parts {
   readonly view: View;
   readonly quota: Quota;
   readonly room: Room;
+  /** For what must be written down although the disk is full just now. */
+  readonly retries: Retries;
   readonly contents: Contents;
   readonly changes: Changes;
   readonly uploads: UploadRegistry;

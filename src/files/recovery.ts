@@ -77,6 +77,7 @@ async function takeIn(
       kept,
       issued: new Set<number>(),
       charge: Charge.of(blob, kept),
+      written: owned.bytes,
       mtime: null,
       busy: null,
     };

@@ -87,6 +87,7 @@ export class UploadOpening {
       kept: start,
       issued: new Set([0]),
       charge: firstCharge(),
+      written: 0,
       mtime: null,
       touched: now(),
       busy: null,

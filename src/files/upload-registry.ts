@@ -33,6 +33,8 @@ export interface Upload {
   /** Segments whose key this writer has. */
   issued: Set<number>;
   charge: Charge;
+  /** Bytes known to be in its file: no more than there are. */
+  written: number;
   mtime: number | null;
   /** Milliseconds of the last sign of life. */
   touched: number;

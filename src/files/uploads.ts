@@ -8,7 +8,7 @@ import type { Request, Response } from '../broker/calls.ts';
 import { Charge } from './charge.ts';
 import type { Parts } from './parts.ts';
 import type { Readings } from './readings.ts';
-import { checkRuns, segmentCount } from './runs.ts';
+import { checkRuns, ownedBy, segmentCount } from './runs.ts';
 import { entryOf } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { UploadRow } from './store.ts';
@@ -34,6 +34,8 @@ export class Uploads {
 
   async persist(who: FileSession, request: Request<'upload.persist'>): Promise<Response<'upload.persist'>> {
     const upload = this.own(who, request.upload);
+    if (!upload.persisted) await this.parts.room.forFirstBytes(upload);
+    this.own(who, request.upload);
     const first = !upload.persisted;
     // Marked before the row is written: a discard in between is queued behind the row and removes it.
     upload.persisted = true;
@@ -51,13 +53,14 @@ export class Uploads {
   async keys(who: FileSession, request: Request<'upload.keys'>): Promise<Response<'upload.keys'>> {
     const upload = this.own(who, request.upload);
     const { first, count, size } = request;
-    const asked = Array.from({ length: count }, (_, index) => first + index);
-    await this.parts.room.require(upload.charge.more(asked, size));
     // A key further out would be charged with nothing.
     if (first >= segmentCount(size)) throw new WaybillError('offset-invalid', 'the upload has no such segment');
-    if (upload.session !== who.session) throw new WaybillError('session-ended', 'the upload has ended');
-    this.parts.quota.reserve(upload.tenant, upload.charge.more(asked, size));
-    upload.charge.add(asked, size);
+    const asked = Array.from({ length: count }, (_, index) => first + index);
+    await this.parts.room.forUpload(upload, upload.charge.more(asked, size), () => {
+      if (upload.session !== who.session) throw new WaybillError('session-ended', 'the upload has ended');
+      this.parts.quota.reserve(upload.tenant, upload.charge.more(asked, size));
+      upload.charge.add(asked, size);
+    });
     // A key of a segment that another session has written, or this one before it came back, lets it be read.
     const holding = asked.filter((segment) => !upload.issued.has(segment) && holds(upload.kept, upload.blob, segment));
     if (holding.length > 0) await this.recordRelease(who, upload, holding);
@@ -75,6 +78,7 @@ export class Uploads {
     this.parts.quota.shift(upload.tenant, upload.charge.more([], size));
     upload.charge.add([], size);
     upload.seen = extent;
+    upload.written = Math.max(upload.written, ownedBy(upload.blob, runs, size).bytes);
     if (durable && upload.persisted) await this.saveProgress(upload, extent);
     if (idle) this.leave(upload, extent);
     return {};
@@ -95,8 +99,9 @@ export class Uploads {
   }
 
   /**
-   * Everything of it goes: its file first, because on a full disk that makes the room in which to say that its row is
-   * gone. A crash between leaves a row without a file, which recovery drops.
+   * Everything of it goes. Crash and space order: the front has closed the file; 1. the file goes, because on a full
+   * disk that makes the room in which to say that its row is gone; 2. its row goes. A crash between, or a disk that another
+   * program fills at that moment, leaves a row without a file: it is removed as soon as there is room, or by recovery.
    */
   async drop(upload: Upload): Promise<void> {
     if (!upload.persisted) {
@@ -106,9 +111,10 @@ export class Uploads {
     await this.exclusively(upload, async () => {
       await this.parts.blobs.removeIncoming(upload.blob);
       try {
-        await this.parts.store.write(() => {
-          this.parts.store.removeUpload(upload.id);
-        });
+        await this.removeRow(upload);
+      } catch (error) {
+        void this.parts.retries.run(() => this.removeRow(upload));
+        throw error;
       } finally {
         this.forget(upload);
       }
@@ -139,6 +145,7 @@ export class Uploads {
     upload.seen = kept;
     upload.issued = new Set();
     this.recharge(upload, Charge.of(upload.blob, kept));
+    upload.written = upload.charge.bytes;
   }
 
   async endSession(session: string): Promise<void> {
@@ -167,6 +174,12 @@ export class Uploads {
     } finally {
       upload.busy = null;
     }
+  }
+
+  private async removeRow(upload: Upload): Promise<void> {
+    await this.parts.store.write(() => {
+      this.parts.store.removeUpload(upload.id);
+    });
   }
 
   private recharge(upload: Upload, charge: Charge): void {

@@ -18,15 +18,19 @@ export class BatchWriter {
   failure: WaybillError | null = null;
   private readonly blob: IncomingBlob;
   private readonly budget: MemoryBudget;
+  /** Told once, with the first failure. */
+  private readonly failed: (failure: WaybillError) => void;
+  private closed = false;
   private batch: Batch | null = null;
   private readonly writing = new Map<Batch, Promise<void>>();
   private readonly issueNow = (): void => {
     this.issue();
   };
 
-  constructor(blob: IncomingBlob, budget: MemoryBudget) {
+  constructor(blob: IncomingBlob, budget: MemoryBudget, failed: (failure: WaybillError) => void) {
     this.blob = blob;
     this.budget = budget;
+    this.failed = failed;
     budget.pressure.add(this.issueNow);
   }
 
@@ -53,14 +57,20 @@ export class BatchWriter {
 
   /** Resolves when everything added before is written, or rejects. */
   async settle(): Promise<void> {
-    this.issue();
-    await Promise.all(this.writing.values());
+    await this.quiet();
     if (this.failure !== null) throw this.failure;
   }
 
-  async close(): Promise<void> {
+  /** Resolves when no write is under way, whatever became of them. */
+  async quiet(): Promise<void> {
     this.issue();
     await Promise.all(this.writing.values());
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await this.quiet();
     this.budget.pressure.delete(this.issueNow);
     await this.blob.close();
   }
@@ -76,7 +86,10 @@ export class BatchWriter {
     try {
       if (this.failure === null) await this.blob.write(batch.parts, storedPosition(batch.first));
     } catch (error) {
-      this.failure ??= asWaybillError(error);
+      if (this.failure === null) {
+        this.failure = asWaybillError(error);
+        this.failed(this.failure);
+      }
     }
     // Not before `issue` has put it there: an answer at once would otherwise stay for ever.
     await Promise.resolve();

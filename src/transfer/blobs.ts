@@ -8,6 +8,8 @@ export interface StoredBlob {
 export interface IncomingBlob extends StoredBlob {
   /** Writes all parts in order from `position`. Several writes may be under way. Rejects with `store-full` on a full disk. */
   write(parts: readonly Buffer[], position: number): Promise<void>;
+  /** Gives back what lies behind `length`; not while a write is under way. */
+  cut(length: number): Promise<void>;
 }
 
 export interface BlobStore {

@@ -10,7 +10,10 @@
  *     another length (the short last frame grows, a truncation makes it short) the broker is told a size that ends before
  *     it: a resumed upload never starts from a frame whose length nobody knows. That costs a crash up to
  *     64 KiB of what was synced and is being written again.
- *  6. `upload.commit`, in which the broker fsyncs first. When its answer is lost, the version is there or the upload is, never half of it.
+ *  6. When the disk is full, what lies behind everything the broker was told of is cut off at once; what it may hold stays,
+ *     and can be resumed. Nothing that it may hold is ever cut: a hole there would read as zeros after a crash.
+ *  7. `upload.discard`: the file is closed first, so that the room is there when the broker removes its name.
+ *  8. `upload.commit`, in which the broker fsyncs first. When its answer is lost, the version is there or the upload is, never half of it.
  */
 import type { SegmentRun } from '../broker/calls.ts';
 import { FrameCipher, NonceSequence, plainLength, storedLength, storedPosition } from '../keys/frame.ts';
@@ -54,6 +57,9 @@ export class UploadBlob {
   private vouched: { size: number; map: SegmentMap };
   private checkpointing: Promise<void> | null = null;
   private lastSealed = -1;
+  /** So long was the file in what the broker may hold of it, its answer come or not. */
+  private toldLength: number;
+  private cutting: Promise<void> | null = null;
 
   constructor(ports: ReadingPorts, opened: OpenedUpload, sizeNow: () => number) {
     this.ports = ports;
@@ -71,6 +77,7 @@ export class UploadBlob {
     this.keys.add(0, opened.key);
     const map = opened.resumed ? SegmentMap.of(opened.runs, segmentsOf(opened.size)) : null;
     this.vouched = { size: map === null ? 0 : opened.size, map: map ?? new SegmentMap() };
+    this.toldLength = ownLength(opened.blob, this.vouched.map, this.vouched.size);
   }
 
   get checkpointDue(): boolean {
@@ -162,16 +169,26 @@ export class UploadBlob {
     await this.progress({ size: this.vouched.size, runs: this.vouched.map.toRuns() }, true);
   }
 
+  /** Also before the broker discards: on a full disk a file that is still open gives no room back. */
   async close(): Promise<void> {
     await this.checkpointing;
+    await this.cutting;
     await this.keys.close();
     if (this.writer !== null) await this.writer.close();
     else await this.file?.close();
   }
 
+  /** What cannot become durable any more gives its room back at once, without waiting for the client to close. */
+  private async cut(): Promise<void> {
+    await this.checkpointing;
+    await this.writer?.quiet();
+    await this.file?.cut(this.toldLength);
+  }
+
   private async progress(content: { size: number; runs: SegmentRun[] }, idle: boolean): Promise<void> {
     const { session, upload } = { session: this.ports.session, upload: this.opened.upload };
     const map = SegmentMap.of(content.runs, segmentsOf(content.size)) ?? new SegmentMap();
+    this.toldLength = Math.max(this.toldLength, ownLength(this.opened.blob, map, content.size));
     await this.ports.broker.call('upload.progress', { session, upload, ...content, durable: true, idle });
     this.vouched = { size: content.size, map };
   }
@@ -194,7 +211,9 @@ export class UploadBlob {
     if (this.file !== null) return this.file;
     const create = !this.opened.runs.some((run) => run.blob === this.opened.blob);
     this.file = await this.ports.store.openIncoming(this.opened.blob, create);
-    this.writer = new BatchWriter(this.file, this.ports.memory.writeBehind);
+    this.writer = new BatchWriter(this.file, this.ports.memory.writeBehind, ({ code }) => {
+      if (code === 'store-full') this.cutting = this.cut().catch(() => undefined);
+    });
     return this.file;
   }
 
@@ -205,4 +224,14 @@ export class UploadBlob {
     if (!inSequence || frame % FRAMES_PER_SEGMENT < FRAMES_PER_SEGMENT / 2) return;
     this.keys.early(Math.floor(frame / FRAMES_PER_SEGMENT) + 1, 1);
   }
+}
+
+/** The stored length up to the end of the last own segment. */
+function ownLength(blob: string, map: SegmentMap, size: number): number {
+  let segment = segmentsOf(size) - 1;
+  while (segment >= 0 && map.blobAt(segment) !== blob) segment -= 1;
+  if (segment < 0) return 0;
+  const end = Math.min(size, (segment + 1) * SEGMENT_PLAIN);
+  const last = Math.ceil(end / FRAME_PLAIN) - 1;
+  return storedPosition(last) + storedLength(plainLength(last, size));
 }

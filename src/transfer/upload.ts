@@ -131,6 +131,7 @@ export class Upload {
   }
 
   async discard(): Promise<void> {
+    await this.blob.close().catch(() => undefined);
     await this.endReading();
     await this.ports.broker.call('upload.discard', { session: this.ports.session, upload: this.answer.upload });
   }

@@ -1,9 +1,11 @@
 /** A store without space: a clear status, the server lives, nothing acknowledged is lost, and it goes on when there is room again. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setTimeout } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import { content, ssh2Session } from '../interop/suite.ts';
 import { startServer, waybill, type TestServer } from '../interop/server.ts';
@@ -11,7 +13,29 @@ import type ssh2 from 'ssh2';
 
 /** A small file system of its own needs the right to mount one. */
 function mountSmall(place: string): boolean {
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=48M', 'none', place]).status === 0;
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'none', place]).status === 0;
+}
+
+const SIZE = 48 * 2 ** 20;
+/** 5 % of the file system. */
+const RESERVE = Math.floor(SIZE / 20);
+
+function promised<T = void>(start: (done: (error?: Error | null, value?: T) => void) => unknown): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => {
+      if (error) reject(error);
+      else resolve(value as T);
+    });
+  });
+}
+
+/** For what happens on the disk, of which nobody tells. */
+async function until(holds: () => boolean | Promise<boolean>, otherwise: string): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!(await holds())) {
+    assert.ok(Date.now() < deadline, otherwise);
+    await setTimeout(20);
+  }
 }
 
 const place = mkdtempSync(join(tmpdir(), 'waybill-full-'));
@@ -29,6 +53,27 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
     rmSync(place, { recursive: true, force: true });
   });
 
+  const filler = join(place, 'filler');
+  const fill = (): void => void spawnSync('sh', ['-c', `head -c 100M /dev/zero > "${filler}"`]);
+  const unfill = (): void => {
+    rmSync(filler);
+  };
+  const freeBytes = (): number => {
+    const { bavail, bsize } = statfsSync(place);
+    return bavail * bsize;
+  };
+  const incomingBytes = (): number => {
+    const folder = join(server.data, 'incoming');
+    return readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+  };
+  /** What the client is told to have left, and what there is. */
+  const space = async (sftp: ssh2.SFTPWrapper): Promise<{ told: number; real: number }> => {
+    const found = await promised<{ f_bavail: number; f_frsize: number }>((done) => {
+      sftp.ext_openssh_statvfs(server.folder, done);
+    });
+    return { told: found.f_bavail * found.f_frsize, real: freeBytes() };
+  };
+
   const session = async <T>(work: (sftp: ssh2.SFTPWrapper) => Promise<T>): Promise<T> => {
     const { client, sftp } = await ssh2Session(server);
     try {
@@ -38,25 +83,16 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
     }
   };
   const put = (sftp: ssh2.SFTPWrapper, name: string, bytes: Buffer): Promise<void> =>
-    new Promise((resolve, reject) => {
-      sftp.writeFile(`${server.folder}/${name}`, bytes, (error?: Error | null) => {
-        if (error) reject(error);
-        else resolve();
-      });
+    promised((done) => {
+      sftp.writeFile(`${server.folder}/${name}`, bytes, done);
     });
   const get = (sftp: ssh2.SFTPWrapper, name: string): Promise<Buffer> =>
-    new Promise((resolve, reject) => {
-      sftp.readFile(`${server.folder}/${name}`, (error, bytes) => {
-        if (error) reject(error);
-        else resolve(bytes);
-      });
+    promised((done) => {
+      sftp.readFile(`${server.folder}/${name}`, done);
     });
   const remove = (sftp: ssh2.SFTPWrapper, name: string): Promise<void> =>
-    new Promise((resolve, reject) => {
-      sftp.unlink(`${server.folder}/${name}`, (error?: Error | null) => {
-        if (error) reject(error);
-        else resolve();
-      });
+    promised((done) => {
+      sftp.unlink(`${server.folder}/${name}`, done);
     });
 
   test('an upload that does not fit fails with a text that says why, and what was acknowledged stays', async () => {
@@ -70,23 +106,90 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
     assert.equal(server.child.exitCode, null);
   });
 
-  test('with not one block left, reading and removing still work or fail clearly, and service resumes by itself', async () => {
-    await session((sftp) => remove(sftp, 'too big').catch(() => undefined));
-    const filler = join(place, 'filler');
-    spawnSync('sh', ['-c', `head -c 100M /dev/zero > "${filler}"`]);
+  test('uploads leave the reserve alone, and statvfs does not promise it', async () => {
+    await session(async (sftp) => {
+      await assert.rejects(put(sftp, 'too big again', content('too big', 60_000_000)), /space/);
+      const { told, real } = await space(sftp);
+      assert.ok(told > 0 && told <= real - RESERVE, `${told} of ${real}`);
+    });
+    assert.deepEqual(readdirSync(join(server.data, 'incoming')), []);
+  });
+
+  test('a write that meets the end of the disk gives its room back before the client closes', async () => {
+    await session(async (sftp) => {
+      const handle = await promised<Buffer>((done) => {
+        sftp.open(`${server.folder}/cut`, 'w', done);
+      });
+      const part = content('part', 32_768);
+      let at = 0;
+      const write = (): Promise<void> =>
+        promised((done) => {
+          sftp.write(handle, part, 0, part.length, at, done);
+          at += part.length;
+        });
+      while (at < 3_000_000) await write();
+      fill();
+      await assert.rejects(async () => {
+        while (at < 30_000_000) await write();
+      }, /space/);
+      await until(() => incomingBytes() === 0, 'the file of the failed upload was not cut');
+      await assert.rejects(
+        promised((done) => {
+          sftp.close(handle, done);
+        }),
+        /space/,
+      );
+    });
+    unfill();
+    assert.deepEqual(readdirSync(join(server.data, 'incoming')), []);
+  });
+
+  test('with not one block left people sign in, read and remove, and what was removed is room', async () => {
+    await session(async (sftp) => {
+      await put(sftp, 'small', content('small', 1000));
+      await put(sftp, 'removed', content('removed', 6_000_000));
+    });
+    fill();
+    // One commit may meet the end of the disk, and is told; room inside the store's own files is there for all others.
+    let refused = 0;
+    const look = async (sftp: ssh2.SFTPWrapper): Promise<void> => {
+      assert.ok((await get(sftp, 'small')).equals(content('small', 1000)));
+    };
+    for (let times = 0; times < 100; times++)
+      await session(look).catch((error: unknown) => {
+        assert.match(String(error), /space/);
+        refused++;
+      });
+    assert.ok(refused <= 1, `${refused} were refused`);
     await session(async (sftp) => {
       for (const size of [10, 100_000, 9_000_000])
-        await assert.rejects(put(sftp, `no room ${size}`, content('x', size)));
-    }).catch((error: unknown) => {
-      // A sign-in itself needs a durable record: refusing it is right, hanging is not.
-      assert.match(String(error), /authentication|closed|hang up|ECONN|failed/i);
+        await assert.rejects(put(sftp, `no room ${size}`, content('x', size)), /space/);
+      assert.equal((await space(sftp)).told, 0);
+      assert.ok((await get(sftp, 'kept')).equals(content('kept', 5_000_000)));
+      await remove(sftp, 'removed');
+      await until(() => freeBytes() >= 6_000_000, 'removing made no room');
+      await until(async () => (await space(sftp)).told > 0, 'the room is not told');
+      await put(sftp, 'after', content('after', 1_000_000));
+      assert.ok((await get(sftp, 'after')).equals(content('after', 1_000_000)));
     });
-    writeFileSync(filler, '');
+    assert.equal(server.child.exitCode, null);
+  });
+
+  test('service resumes by itself, and every session that began is recorded with its end', async () => {
+    unfill();
     await session(async (sftp) => {
       assert.ok((await get(sftp, 'kept')).equals(content('kept', 5_000_000)));
-      await put(sftp, 'after', content('after', 3_000_000));
-      assert.ok((await get(sftp, 'after')).equals(content('after', 3_000_000)));
+      await put(sftp, 'later', content('later', 3_000_000));
+      assert.ok((await get(sftp, 'later')).equals(content('later', 3_000_000)));
     });
     await waybill(server, ['check']);
+    await server.stop();
+    const database = new DatabaseSync(join(server.data, 'meta/waybill.db'), { readOnly: true });
+    const sessions = (kind: string): unknown[] =>
+      database.prepare('SELECT session FROM records WHERE kind = ? ORDER BY session').all(kind);
+    const [begun, ended] = [sessions('sign-in'), sessions('session-end')];
+    database.close();
+    assert.ok(begun.length > 20);
+    assert.deepEqual(ended, begun);
   });
 });

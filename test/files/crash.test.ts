@@ -42,7 +42,8 @@ class Lifetime {
       committed: () => real.committed(),
       incoming: () => real.incoming(),
       open: (id) => real.open(id),
-      space: () => real.space(),
+      incomingBytes: (id) => real.incomingBytes(id),
+      space: (now) => real.space(now),
     };
   }
 
@@ -241,7 +242,7 @@ test('content is refused before the last space is gone, so that there is room to
     await client.put('/inbox/a', OLD);
     const upload = await client.start('/inbox/b');
     await client.fill(upload, NEW);
-    space.free = 60_000_000;
+    space.free = 40_000_000;
     await assert.rejects(client.again().put('/inbox/c', SMALL), code('store-full'));
     await assert.rejects(client.again().put('/inbox/d', OLD), code('store-full'));
     // What is written already may be closed: it takes no more.

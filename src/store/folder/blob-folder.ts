@@ -11,7 +11,9 @@ import type { BlobReader, BlobStore, Space, StoredBlob } from '../../files/blobs
 import { DirectorySync } from './directory-sync.ts';
 
 const BLOB = /^[0-9a-f]{32}$/;
-const SPACE_KNOWN_MS = 100;
+const SPACE_KNOWN_MS = 250;
+/** The unit of st_blocks, whatever the file system's own is. */
+const STAT_BLOCK = 512;
 
 export class BlobFolder implements BlobStore {
   readonly blobs: string;
@@ -38,9 +40,9 @@ export class BlobFolder implements BlobStore {
         'data-folder-invalid',
         `${store.blobs} and ${store.incomingFolder} must be on one file system`,
       );
+    await clear(store.incomingFolder);
     await new DirectorySync(folder).sync();
     return store;
-    await clear(store.incomingFolder);
   }
 
   async settle(id: string, length: number): Promise<void> {
@@ -102,9 +104,18 @@ export class BlobFolder implements BlobStore {
     };
   }
 
-  space(): Promise<Space> {
+  async incomingBytes(id: string): Promise<number> {
+    try {
+      return (await lstat(join(this.incomingFolder, id))).blocks * STAT_BLOCK;
+    } catch (error) {
+      if (isMissing(error)) return 0;
+      throw error;
+    }
+  }
+
+  space(fresh?: true): Promise<Space> {
     const now = performance.now();
-    if (this.known !== null && now - this.known.at < SPACE_KNOWN_MS) return this.known.space;
+    if (fresh !== true && this.known !== null && now - this.known.at < SPACE_KNOWN_MS) return this.known.space;
     const space = statfs(this.blobs).then((found) => ({
       total: found.blocks * found.bsize,
       free: found.bavail * found.bsize,
@@ -128,17 +139,6 @@ export class BlobFolder implements BlobStore {
   }
 }
 
-async function openPlain(file: string, flags: number): Promise<FileHandle> {
-  try {
-    // O_NONBLOCK: a FIFO put in the blob's place must not stop the broker.
-    return await open(file, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  } catch (cause) {
-    if (isMissing(cause)) throw new WaybillError('content-missing', `${file} does not exist`, { cause });
-    throw cause;
-  }
-}
-
-async function listBlobs(folder: string): Promise<StoredBlob[]> {
 /** Durable and of the right length, on the file itself and not on a link. */
 async function confirm(handle: FileHandle, id: string, length: number): Promise<void> {
   const found = await handle.stat();
@@ -150,6 +150,19 @@ async function confirm(handle: FileHandle, id: string, length: number): Promise<
   await handle.datasync();
 }
 
+async function openPlain(file: string, flags: number): Promise<FileHandle> {
+  try {
+    // O_NONBLOCK: a FIFO put in the blob's place must not stop the broker.
+    return await open(file, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (cause) {
+    if (isMissing(cause)) throw new WaybillError('content-missing', `${file} does not exist`, { cause });
+    if (isA(cause, 'ELOOP') || isA(cause, 'EISDIR'))
+      throw new WaybillError('request-invalid', `${file} is not a plain file`, { cause });
+    throw cause;
+  }
+}
+
+async function listBlobs(folder: string): Promise<StoredBlob[]> {
   const found: StoredBlob[] = [];
   for (const name of await readdir(folder)) {
     if (!BLOB.test(name)) continue;
@@ -157,8 +170,6 @@ async function confirm(handle: FileHandle, id: string, length: number): Promise<
       const entry = await lstat(join(folder, name));
       if (entry.isFile()) found.push({ id: name, length: entry.size });
     } catch (error) {
-    if (isA(cause, 'ELOOP') || isA(cause, 'EISDIR'))
-      throw new WaybillError('request-invalid', `${file} is not a plain file`, { cause });
       // Removed since the directory was read.
       if (!isMissing(error)) throw error;
     }
@@ -178,6 +189,12 @@ async function removeEntry(place: string): Promise<void> {
   }
 }
 
+/** What no honest front makes in incoming/ goes at the start; uploads in progress are recovery's to judge. */
+async function clear(incoming: string): Promise<void> {
+  for (const entry of await readdir(incoming, { withFileTypes: true }))
+    if (!entry.isFile() || !BLOB.test(entry.name)) await removeEntry(join(incoming, entry.name));
+}
+
 function isMissing(error: unknown): boolean {
   return isA(error, 'ENOENT');
 }
@@ -185,9 +202,3 @@ function isMissing(error: unknown): boolean {
 function isA(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
-/** What no honest front makes in incoming/ goes at the start; uploads in progress are recovery's to judge. */
-async function clear(incoming: string): Promise<void> {
-  for (const entry of await readdir(incoming, { withFileTypes: true }))
-    if (!entry.isFile() || !BLOB.test(entry.name)) await removeEntry(join(incoming, entry.name));
-}
-

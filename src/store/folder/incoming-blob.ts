@@ -23,6 +23,24 @@ export class IncomingBlobFile extends BlobFile {
     }
   }
 
+  async cut(length: number): Promise<void> {
+    this.begin();
+    await new Promise<void>((resolve, reject) => {
+      fs.fstat(this.fd, (error, found) => {
+        if (error !== null) reject(this.failure(error));
+        // Never longer: that would make a hole where content is missing.
+        else if (found.size <= length) resolve();
+        else
+          fs.ftruncate(this.fd, length, (failed) => {
+            if (failed === null) resolve();
+            else reject(this.failure(failed));
+          });
+      });
+    }).finally(() => {
+      this.end();
+    });
+  }
+
   private writev(parts: readonly Buffer[], position: number): Promise<number> {
     this.begin();
     return new Promise((resolve, reject) => {

@@ -8,6 +8,9 @@ interface Waiting {
   readonly reject: (reason: unknown) => void;
 }
 
+/** Long is 16 MiB: pages that many commits touch are copied to the database file once, not once every few commits. */
+const LOG_PAGES = { long: 4000, short: 64 } as const;
+
 /**
  * One SQLite database with group commit. Promises:
  * - `write` resolves after its effects are durable (WAL, synchronous=FULL: the commit fsyncs the log) and never before;
@@ -27,8 +30,7 @@ export class Database {
     this.sql = new DatabaseSync(file, { readOnly: this.readOnly, timeout: 5000 });
     if (!this.readOnly) this.sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     this.sql.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;');
-    // 16 MiB: pages that many commits touch are copied to the database file once, not once every few commits.
-    if (!this.readOnly) this.sql.exec('PRAGMA wal_autocheckpoint = 4000;');
+    if (!this.readOnly) this.boundLog('long');
     this.steps = prepareSteps(this.sql);
   }
 
@@ -64,6 +66,8 @@ export class Database {
     } catch (error) {
       // The commit itself failed (full disk, I/O error): nobody's effects are durable, so nobody hears success.
       this.rollBack();
+      // A log that begins at its start again needs no space: the next group may go through.
+      if (isFull(error)) this.saveSpace();
       for (const entry of group) entry.reject(failureOf(error));
       return;
     }
@@ -92,17 +96,41 @@ export class Database {
     }
   }
 
+  /** The log is copied back when a commit leaves it longer than this. Short is slow, and grows the file least. */
+  boundLog(length: 'long' | 'short'): void {
+    this.sql.exec(`PRAGMA wal_autocheckpoint = ${LOG_PAGES[length]}`);
+  }
+
+  /** Until `boundLog('long')`. */
+  saveSpace(): void {
+    this.boundLog('short');
+    this.rewindLog();
+  }
+
+  /** Copies the log back to the database file, as far as readers let it; then the log is written from its start. */
+  rewindLog(): void {
+    try {
+      this.sql.exec('PRAGMA wal_checkpoint(PASSIVE)');
+    } catch {
+      // No space for that either: the log stays, nothing is lost.
+    }
+  }
+
   close(): void {
     if (this.scheduled) this.commitGroup();
     this.sql.close();
   }
 }
 
-const SQLITE_FULL = 13;
+/** SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: the index of a log that became longer finds no space. */
+const FULL: ReadonlySet<unknown> = new Set([13, 4874]);
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'errcode' in error && FULL.has(error.errcode);
+}
 
 function failureOf(error: unknown): unknown {
-  const full = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_FULL;
-  return full ? new WaybillError('store-full', 'no space left for the metadata', { cause: error }) : error;
+  return isFull(error) ? new WaybillError('store-full', 'no space left for the metadata', { cause: error }) : error;
 }
 
 const STEPS = {
