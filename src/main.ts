@@ -47,6 +47,7 @@ import { lockFolder } from './store/sqlite/folder-lock.ts';
 import { SqliteKeys } from './store/sqlite/keys.ts';
 import { SqliteLedger } from './store/sqlite/ledger.ts';
 import { SqliteGrants } from './store/sqlite/policy.ts';
+import { Checkpointer } from './store/sqlite/checkpointer.ts';
 import { SpareRoom } from './store/sqlite/spare-room.ts';
 import manifest from '../package.json' with { type: 'json' };
 
@@ -164,6 +165,8 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
   const spareRoom = new SpareRoom(database, () => blobs.space());
   undo.push(() => spareRoom.stop());
   await spareRoom.start(report);
+  const checkpointer = new Checkpointer(database, folder.database);
+  undo.push(() => checkpointer.stop());
   const accountStore = new SqliteAccounts(database);
   const issuer = 'Waybill';
   const accounts = new Accounts({ store: accountStore, sealer: keys, clock: SYSTEM_CLOCK, ledger, issuer });

@@ -20,11 +20,20 @@ export class Changes {
     this.report = report;
   }
 
-  async run<T>(action: (change: Change) => T): Promise<T> {
+  run<T>(action: (change: Change) => T): Promise<T> {
+    return this.apply(action, (rows) => this.store.write(rows));
+  }
+
+  /** In the background, with the next commit: what nobody waits for costs no fsync of its own. */
+  later(action: (change: Change) => void): void {
+    this.inBackground(this.apply(action, (rows) => this.store.writePatiently(rows)));
+  }
+
+  private async apply<T>(action: (change: Change) => T, write: (rows: () => T) => Promise<T>): Promise<T> {
     const doomed: string[] = [];
     const effects: (() => void)[] = [];
     const change: Change = { doom: (blob) => doomed.push(blob), after: (effect) => effects.push(effect) };
-    const value = await this.store.write(() => action(change));
+    const value = await write(() => action(change));
     for (const effect of effects) effect();
     for (const blob of doomed) this.inBackground(this.blobs.remove(blob));
     return value;

@@ -137,7 +137,7 @@ export class Readings {
     if (version === null) return;
     const last = this.parts.contents.unpin(version.id);
     if (!last && !reading.released) return;
-    const work = this.parts.changes.run((change) => {
+    this.parts.changes.later((change) => {
       if (reading.released) {
         const { folder, path } = reading;
         this.parts.ledger.append(
@@ -146,7 +146,6 @@ export class Readings {
       }
       if (last) this.parts.contents.dropReplaced(change, version.id, who.session);
     });
-    this.parts.changes.inBackground(work);
   }
 
   private own(who: FileSession, id: string): Reading {

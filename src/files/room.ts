@@ -43,26 +43,32 @@ export class Room {
     return { total: space.total, free: Math.max(0, space.free - this.reserveOf(space)) };
   }
 
-  async forInline(bytes: number): Promise<void> {
-    await this.find({ upload: null, bytes });
-    this.inline += bytes;
+  forInline(bytes: number): Promise<void> {
+    return this.find({ upload: null, bytes }, () => {
+      this.inline += bytes;
+    });
   }
 
-  /** Before the first byte of an upload reaches the disk: it has had the key of one segment since it was opened. */
-  forFirstBytes(upload: Upload): Promise<void> {
-    return this.find({ upload, bytes: 0 });
+  /**
+   * Before the first byte of an upload reaches the disk: it has had the key of one segment since it was opened. `grant`
+   * makes it one that counts.
+   */
+  forFirstBytes(upload: Upload, grant: () => void): Promise<void> {
+    return this.find({ upload, bytes: 0 }, grant);
   }
 
-  /** `grant` charges the upload, before anybody else is granted anything. */
+  /** `grant` charges the upload. */
   async forUpload(upload: Upload, bytes: number, grant: () => void): Promise<void> {
     // What is written again in place needs nothing more.
-    if (bytes > 0) await this.find({ upload, bytes });
-    grant();
+    if (bytes > 0) await this.find({ upload, bytes }, grant);
+    else grant();
   }
 
-  private async find(asked: Asked): Promise<void> {
-    if (this.fits(asked, await this.blobs.space()) || this.fits(asked, await this.lookAgain(asked.upload))) return;
-    throw new WaybillError('store-full', 'no space left in the store');
+  /** `grant` runs in the same turn as the look, so that nobody else is granted the same space. */
+  private async find(asked: Asked, grant: () => void): Promise<void> {
+    if (!this.fits(asked, await this.blobs.space()) && !this.fits(asked, await this.lookAgain(asked.upload)))
+      throw new WaybillError('store-full', 'no space left in the store');
+    grant();
   }
 
   private fits(asked: Asked, space: Space): boolean {

@@ -102,6 +102,8 @@ export interface UploadRow {
  */
 export interface FileStore {
   write<T>(action: () => T): Promise<T>;
+  /** The same for what nobody waits for: it may join a later commit, and a crash before that loses it. */
+  writePatiently<T>(action: () => T): Promise<T>;
 
   tenant(id: string): Tenant | null;
   tenantByName(name: string): Tenant | null;

@@ -34,11 +34,13 @@ export class Uploads {
 
   async persist(who: FileSession, request: Request<'upload.persist'>): Promise<Response<'upload.persist'>> {
     const upload = this.own(who, request.upload);
-    if (!upload.persisted) await this.parts.room.forFirstBytes(upload);
-    this.own(who, request.upload);
     const first = !upload.persisted;
-    // Marked before the row is written: a discard in between is queued behind the row and removes it.
-    upload.persisted = true;
+    if (first)
+      await this.parts.room.forFirstBytes(upload, () => {
+        this.own(who, request.upload);
+        // Marked before the row is written: a discard in between is queued behind the row and removes it.
+        upload.persisted = true;
+      });
     try {
       await this.parts.store.write(() => {
         if (first) this.parts.store.insertUpload(rowOf(upload));

@@ -69,10 +69,15 @@ export class Reading {
     return parts;
   }
 
-  /** Tells the broker what went out; a crash before leaves the release, which says more, never less. */
+  /**
+   * Tells the broker what went out; a crash before leaves the release, which says more, never less. The client's CLOSE
+   * does not wait for the broker: the call stands before the session's next ones in the link, and when it fails the
+   * session has ended, of which the broker has its own record.
+   */
   async close(): Promise<void> {
     await this.reader.close();
     await Promise.all([this.keys.close(), this.blobs.close()]);
-    await this.ports.broker.call('file.close', { session: this.ports.session, reading: this.id, sent: this.sent });
+    const { broker, session } = this.ports;
+    broker.call('file.close', { session, reading: this.id, sent: this.sent }).catch(() => undefined);
   }
 }

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
-import { WaybillError } from '../../base/errors.ts';
+import { failureOf, isFull } from './failures.ts';
 
 interface Waiting {
   readonly action: () => unknown;
@@ -9,7 +9,9 @@ interface Waiting {
 }
 
 /** Long is 16 MiB: pages that many commits touch are copied to the database file once, not once every few commits. */
-const LOG_PAGES = { long: 4000, short: 64 } as const;
+const LOG_PAGES = { long: 16_384, short: 64 } as const;
+/** How long what nobody waits for may wait for company. */
+const PATIENCE_MS = 50;
 
 /**
  * One SQLite database with group commit. Promises:
@@ -22,33 +24,58 @@ export class Database {
   readonly sql: DatabaseSync;
   readonly readOnly: boolean;
   private readonly steps: Steps;
+  /** Told after each group that is durable. */
+  afterCommit: (() => void) | null = null;
   private waiting: Waiting[] = [];
   private scheduled = false;
+  private patience: NodeJS.Timeout | null = null;
 
   constructor(file: string, options: { readOnly?: boolean } = {}) {
     this.readOnly = options.readOnly ?? false;
-    this.sql = new DatabaseSync(file, { readOnly: this.readOnly, timeout: 5000 });
-    if (!this.readOnly) this.sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
-    this.sql.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;');
+    this.sql = open(file, this.readOnly);
     if (!this.readOnly) this.boundLog('long');
     this.steps = prepareSteps(this.sql);
   }
 
   /** Runs a room's schema; statements must be of the "IF NOT EXISTS" kind. A reader takes the schema as it is. */
   define(schema: string): void {
-    if (!this.readOnly) this.sql.exec(schema);
+    if (this.readOnly) return;
+    try {
+      this.sql.exec(schema);
+    } catch (error) {
+      throw failureOf(error);
+    }
   }
 
   /** Queues the synchronous action for the next group commit. Actions must not await. */
   write<T>(action: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.waiting.push({ action, resolve, reject });
-      if (this.scheduled) return;
-      this.scheduled = true;
-      // After the poll phase: everything that arrived with this turn of the loop shares one fsync.
-      setImmediate(() => {
-        this.commitGroup();
-      });
+      this.schedule();
+    });
+  }
+
+  /**
+   * The same for what nobody waits for: it joins the group of the next `write`, so that it costs no fsync of its own,
+   * and waits for one at most PATIENCE_MS. A crash meanwhile loses it: only for what a reader can do without.
+   */
+  writePatiently<T>(action: () => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.waiting.push({ action, resolve, reject });
+      this.patience ??= setTimeout(() => {
+        this.schedule();
+      }, PATIENCE_MS);
+    });
+  }
+
+  private schedule(): void {
+    if (this.patience !== null) clearTimeout(this.patience);
+    this.patience = null;
+    if (this.scheduled) return;
+    this.scheduled = true;
+    // After the poll phase: everything that arrived with this turn of the loop shares one fsync.
+    setImmediate(() => {
+      this.commitGroup();
     });
   }
 
@@ -61,7 +88,10 @@ export class Database {
     const done: { entry: Waiting; value: unknown }[] = [];
     try {
       this.steps.begin.run();
-      for (const entry of group) this.runOne(entry, done);
+      const [only] = group;
+      // Alone, the whole transaction is what fails or holds: a savepoint would only cost.
+      if (only !== undefined && group.length === 1) done.push({ entry: only, value: only.action() });
+      else for (const entry of group) this.runOne(entry, done);
       this.steps.commit.run();
     } catch (error) {
       // The commit itself failed (full disk, I/O error): nobody's effects are durable, so nobody hears success.
@@ -72,6 +102,7 @@ export class Database {
       return;
     }
     for (const { entry, value } of done) entry.resolve(value as never);
+    this.afterCommit?.();
   }
 
   private runOne(entry: Waiting, done: { entry: Waiting; value: unknown }[]): void {
@@ -117,20 +148,21 @@ export class Database {
   }
 
   close(): void {
-    if (this.scheduled) this.commitGroup();
+    if (this.patience !== null) clearTimeout(this.patience);
+    if (this.waiting.length > 0) this.commitGroup();
     this.sql.close();
   }
 }
 
-/** SQLITE_FULL, and SQLITE_IOERR_SHMSIZE: the index of a log that became longer finds no space. */
-const FULL: ReadonlySet<unknown> = new Set([13, 4874]);
-
-function isFull(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && FULL.has(error.errcode);
-}
-
-function failureOf(error: unknown): unknown {
-  return isFull(error) ? new WaybillError('store-full', 'no space left for the metadata', { cause: error }) : error;
+function open(file: string, readOnly: boolean): DatabaseSync {
+  try {
+    const sql = new DatabaseSync(file, { readOnly, timeout: 5000 });
+    if (!readOnly) sql.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    sql.exec('PRAGMA foreign_keys = ON; PRAGMA cache_size = -32768; PRAGMA temp_store = MEMORY;');
+    return sql;
+  } catch (error) {
+    throw failureOf(error);
+  }
 }
 
 const STEPS = {

@@ -107,6 +107,10 @@ export class SqliteFiles implements FileStore {
     return this.database.write(action);
   }
 
+  writePatiently<T>(action: () => T): Promise<T> {
+    return this.database.writePatiently(action);
+  }
+
   tenant(id: string): Tenant | null {
     return (this.sql.tenant.get(id) as Tenant | undefined) ?? null;
   }

@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
+import { failureOf } from './failures.ts';
 
 /**
  * The lock of a folder: the file's own lock, which the system lets go when the process ends, however it ends. So there
@@ -11,7 +12,7 @@ export function lockFolder(file: string): { release(): void } | null {
   } catch (error) {
     lock.close();
     if (error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY) return null;
-    throw error;
+    throw failureOf(error);
   }
   return {
     release: () => {
