@@ -7,6 +7,7 @@
 import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 export interface FrontFolders {
   readonly blobs: string;
@@ -14,6 +15,8 @@ export interface FrontFolders {
 }
 
 const SOURCES = path.resolve(import.meta.dirname, '..');
+/** Takes away what is left. */
+const CONFINE = path.join(SOURCES, 'front', 'confine.ts');
 /** What fronts import from outside: the log. */
 const PACKAGES = ['pino'];
 
@@ -38,7 +41,10 @@ export function frontArguments(folders: FrontFolders, entry: string): string[] {
     '--disable-proto=throw',
     // Without it the inspector could be opened by a signal.
     '--disable-sigusr1',
+    // Options of V8 name files to write, and open it to whoever sets them.
+    '--freeze-flags-after-init',
     ...COLLECTOR,
+    `--import=${pathToFileURL(CONFINE).href}`,
     entry,
   ];
 }

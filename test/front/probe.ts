@@ -3,10 +3,16 @@
  * on standard output what came of it. Arguments: the data folder, and a port of this machine that listens.
  */
 import child from 'node:child_process';
+import { createHook } from 'node:async_hooks';
+import dgram from 'node:dgram';
+import dns from 'node:dns/promises';
 import fs from 'node:fs';
+import http from 'node:http';
 import { createRequire } from 'node:module';
 import net from 'node:net';
+import os from 'node:os';
 import path from 'node:path';
+import v8 from 'node:v8';
 import { Worker } from 'node:worker_threads';
 
 const folder = process.argv[2] ?? '';
@@ -84,6 +90,145 @@ const ATTEMPTS: Readonly<Record<string, () => unknown>> = {
   },
 };
 
+const secret = path.join(folder, 'keys', 'root.key');
+const incoming = path.join(folder, 'incoming');
+
+/** An object that the C++ side takes for a request: any of those that Node makes itself will do. */
+async function anyRequest(): Promise<object> {
+  let found: { constructor: new () => object } | null = null;
+  const hook = createHook({
+    init(_id, type, _trigger, resource) {
+      if (type === 'FSREQCALLBACK') found ??= resource as NonNullable<typeof found>;
+    },
+  }).enable();
+  await new Promise((resolve) => {
+    fs.stat(import.meta.filename, resolve);
+  });
+  hook.disable();
+  const { constructor: Request } = found as unknown as { constructor: new () => object };
+  return new Request();
+}
+
+interface RawPipe {
+  bind(name: string): number;
+  connect(request: object, name: string): number;
+}
+
+/** The class of a pipe, from a stream that a front has by right. */
+function rawPipe(): RawPipe {
+  const { _handle } = process.stdout as unknown as { _handle: { constructor: new (kind: number) => RawPipe } };
+  return new _handle.constructor(0);
+}
+
+function raw(name: string): unknown {
+  return (process as unknown as Record<string, (of: string) => unknown>)[name]?.('fs') ?? absent();
+}
+
+function absent(): never {
+  throw new Error('absent');
+}
+
+/** What was found later, by going through everything that Node offers. */
+const FURTHER: Readonly<Record<string, () => unknown>> = {
+  'read the root key by the way of incoming': () => fs.readFileSync(`${incoming}/../keys/root.key`),
+  'read the root key by a path of bytes': () => fs.readFileSync(Buffer.from(`${incoming}/../keys/root.key`)),
+  'read the root key from a working directory': () => {
+    process.chdir(incoming);
+    fs.readFileSync('../keys/root.key');
+  },
+  'read the root key as a Blob': () => fs.openAsBlob(secret),
+  'copy the root key': () => {
+    fs.copyFileSync(secret, path.join(incoming, 'copy'));
+  },
+  'copy the root key as a tree': () => {
+    fs.cpSync(secret, path.join(incoming, 'tree'));
+  },
+  'watch the keys': () => {
+    fs.watch(path.join(folder, 'keys')).close();
+  },
+  'link to a key with a relative link': () => {
+    fs.symlinkSync('../keys/root.key', path.join(incoming, 'relative'));
+  },
+  'write the memory of the broker': () => fs.openSync(`/proc/${process.ppid}/mem`, 'r+'),
+  'list the descriptors of the broker': () => fs.readdirSync(`/proc/${process.ppid}/fd`),
+  'list its own descriptors': () => fs.readdirSync('/proc/self/fd'),
+  'have a report written over the root key': () => {
+    // On a fatal error it is written without asking: setting this up is the attack.
+    Object.assign(process.report, { directory: path.dirname(secret), filename: 'x', reportOnFatalError: true });
+  },
+  'set options of V8': () => {
+    v8.setFlagsFromString('--trace-turbo-path=/tmp');
+  },
+  'have heap snapshots written': () => {
+    v8.setHeapSnapshotNearHeapLimit(1);
+  },
+  'have events traced into files': () => {
+    (require('node:trace_events') as typeof import('node:trace_events')).createTracing({ categories: ['x'] });
+  },
+  'write a compile cache': () => {
+    (require('node:module') as typeof import('node:module')).enableCompileCache(path.join(folder, 'cache'));
+  },
+  'read a file as environment': () => {
+    process.loadEnvFile('/etc/os-release');
+  },
+  'signal the broker': () => process.kill(process.ppid, 0),
+  'signal the broker by the inner name': () => {
+    const { _kill } = process as unknown as { _kill?: (pid: number, signal: number) => number };
+    if (_kill === undefined) absent();
+    assert(_kill(process.ppid, 0) === 0);
+  },
+  'slow the broker down': () => {
+    os.setPriority(process.ppid, os.getPriority(process.ppid));
+  },
+  'use process.binding': () => raw('binding'),
+  'use an inner inspector session': () => {
+    const { Session } = require('node:inspector') as typeof import('node:inspector');
+    new Session().connect();
+  },
+  'run WASI': () => {
+    const { WASI } = require('node:wasi') as typeof import('node:wasi');
+    new WASI({ version: 'preview1', preopens: { '/': '/' } });
+  },
+  'send a datagram': () =>
+    new Promise((resolve, reject) => {
+      process.once('uncaughtException', reject);
+      const socket = dgram.createSocket('udp4').once('error', reject);
+      socket.send('x', port, '127.0.0.1', (error) => {
+        if (error === null) resolve(undefined);
+        else reject(error);
+      });
+    }),
+  'ask over HTTP': () => fetched(http.get({ port, host: '127.0.0.1' })),
+  'resolve a name': () => dns.lookup('localhost'),
+  'listen on a local socket': () => settled(net.createServer().listen(path.join(incoming, 's')), 'listening'),
+  'bind a raw pipe': () => {
+    assert(rawPipe().bind(path.join(incoming, 'raw')) === 0);
+  },
+  'connect a raw pipe to the administration socket': async () => {
+    const request = await anyRequest();
+    const done = new Promise<number>((resolve) => Object.assign(request, { oncomplete: resolve }));
+    assert(rawPipe().connect(request, path.join(folder, 'run', 'admin.sock')) === 0);
+    assert((await done) === 0);
+  },
+};
+
+function assert(value: boolean): void {
+  if (!value) throw new Error('refused');
+}
+
+/** The listener of the test closes at once: that it was reached is what counts. */
+function fetched(request: http.ClientRequest): Promise<void> {
+  return new Promise((resolve, reject) => {
+    request.once('response', () => {
+      resolve();
+    });
+    request.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNRESET') resolve();
+      else reject(error);
+    });
+  });
+}
+
 function settled(emitter: net.Socket | net.Server, event: string): Promise<void> {
   return new Promise((resolve, reject) => {
     emitter.once(event, resolve);
@@ -94,7 +239,7 @@ function settled(emitter: net.Socket | net.Server, event: string): Promise<void>
 }
 
 const results: Record<string, string> = {};
-for (const [name, attempt] of Object.entries(ATTEMPTS)) {
+for (const [name, attempt] of Object.entries({ ...ATTEMPTS, ...FURTHER })) {
   try {
     await attempt();
     results[name] = 'possible';
