@@ -22,7 +22,7 @@ export class Retries {
   private readonly options: RetriesOptions;
   private readonly pending = new Set<Pending>();
   private timer: NodeJS.Timeout | null = null;
-  private trying: Promise<unknown> = Promise.resolve();
+  private readonly running = new Set<Promise<void>>();
   private stopped = false;
 
   constructor(options: RetriesOptions) {
@@ -36,17 +36,23 @@ export class Retries {
   /** Tries at once. Resolves when it is done or was given up; never rejects. */
   run(work: () => Promise<unknown>): Promise<void> {
     return new Promise((resolve) => {
-      void this.attempt({ work, done: resolve });
+      void this.start({ work, done: resolve });
     });
   }
 
   /** One last try for each; afterwards nothing is tried twice. */
   async stop(): Promise<void> {
+    await Promise.all(this.running);
     this.stopped = true;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    await this.trying;
     await this.tryAll();
+  }
+
+  private start(pending: Pending): Promise<void> {
+    const attempt = this.attempt(pending).finally(() => this.running.delete(attempt));
+    this.running.add(attempt);
+    return attempt;
   }
 
   private async attempt(pending: Pending): Promise<void> {
@@ -68,14 +74,14 @@ export class Retries {
     if (this.timer !== null || this.pending.size === 0 || this.stopped) return;
     this.timer = setTimeout(() => {
       this.timer = null;
-      this.trying = this.tryAll();
+      void this.tryAll();
     }, this.options.milliseconds ?? EVERY_MS);
     this.timer.unref();
   }
 
   /** All at once: they share one commit. */
   private async tryAll(): Promise<void> {
-    await Promise.all([...this.pending].map((one) => this.attempt(one)));
+    await Promise.all([...this.pending].map((one) => this.start(one)));
     this.wait();
   }
 }

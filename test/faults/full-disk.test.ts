@@ -19,6 +19,7 @@ function mountSmall(place: string): boolean {
 const SIZE = 48 * 2 ** 20;
 /** 5 % of the file system. */
 const RESERVE = Math.floor(SIZE / 20);
+const TOO_BIG = Buffer.alloc(60_000_000, 'too big');
 
 function promised<T = void>(start: (done: (error?: Error | null, value?: T) => void) => unknown): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -98,7 +99,7 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
   test('an upload that does not fit fails with a text that says why, and what was acknowledged stays', async () => {
     await session((sftp) => put(sftp, 'kept', content('kept', 5_000_000)));
     await session(async (sftp) => {
-      await assert.rejects(put(sftp, 'too big', content('too big', 60_000_000)), /space/);
+      await assert.rejects(put(sftp, 'too big', TOO_BIG), /space/);
     });
     await session(async (sftp) => {
       assert.ok((await get(sftp, 'kept')).equals(content('kept', 5_000_000)));
@@ -108,7 +109,7 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
 
   test('uploads leave the reserve alone, and statvfs does not promise it', async () => {
     await session(async (sftp) => {
-      await assert.rejects(put(sftp, 'too big again', content('too big', 60_000_000)), /space/);
+      await assert.rejects(put(sftp, 'too big again', TOO_BIG), /space/);
       const { told, real } = await space(sftp);
       assert.ok(told > 0 && told <= real - RESERVE, `${told} of ${real}`);
     });
@@ -191,5 +192,15 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
     database.close();
     assert.ok(begun.length > 20);
     assert.deepEqual(ended, begun);
+  });
+
+  test('a server does not start where it cannot record anything, and says why; with room it does', async () => {
+    fill();
+    await assert.rejects(waybill(server, ['serve', '--json', '--sftp', '127.0.0.1:0']), /store-full/);
+    unfill();
+    server = await startServer({ temporary: place });
+    await session(async (sftp) => {
+      assert.ok((await get(sftp, 'later')).equals(content('later', 3_000_000)));
+    });
   });
 });
