@@ -173,7 +173,10 @@ export class Broker {
         tried = true;
         ledger.append({ kind: 'session-end', tenant, account, session: id, address, detail: { ...detail, ...late } });
       });
-    const ending = Promise.all([files.sessionEnded(id), retries.run(record)])
+    const ending = Promise.all([
+      files.sessionEnded(id, session.ended === null ? 'by itself' : 'by the operator'),
+      retries.run(record),
+    ])
       .catch((err: unknown) => {
         log.error({ session: id, err }, 'the end of a session could not be recorded');
       })

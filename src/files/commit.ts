@@ -65,7 +65,9 @@ export class Committing {
   }
 
   private write(change: Change, who: FileSession, upload: Upload, call: Call, owned: Owned): Answer {
-    const { store, view, grants, ledger } = this.parts;
+    const { store, view, grants, ledger, ended } = this.parts;
+    // While its blob became durable: of a session that ends by itself it is carried through, its data is complete.
+    if (ended.get(who.session) === 'by the operator') throw new WaybillError('session-ended', 'the session was ended');
     const folder = view.folderOf(upload.parent);
     if (folder === null) throw new WaybillError('not-found', 'the directory of the upload is gone');
     grants.require(who.account, folder, 'write');

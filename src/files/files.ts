@@ -120,8 +120,8 @@ export class Files {
   }
 
   /** Ends its readings; its uploads in progress wait for the next session, unless they were never durable. */
-  async sessionEnded(session: string): Promise<void> {
-    this.parts.ended.set(session, true);
+  async sessionEnded(session: string, how: 'by itself' | 'by the operator' = 'by itself'): Promise<void> {
+    this.parts.ended.set(session, how);
     this.readings.endSession(session);
     await this.uploads.endSession(session);
   }

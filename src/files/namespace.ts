@@ -83,6 +83,8 @@ export class Namespace {
       if (found.node === null || !has(found.grant.rights, 'delete')) return {};
     }
     await this.parts.changes.run((change) => {
+      if (this.parts.ended.get(who.session) === 'by the operator')
+        throw new WaybillError('session-ended', 'the session was ended');
       const place = this.parts.view.below(who, path);
       need(place.grant, 'delete', path);
       const { node } = place;

@@ -27,8 +27,11 @@ export interface Parts {
   readonly contents: Contents;
   readonly changes: Changes;
   readonly uploads: UploadRegistry;
-  /** Sessions that have ended: a call of theirs that was still under way must not leave anything open. */
-  readonly ended: BoundedMap<string, true>;
+  /**
+   * Sessions that have ended: a call of theirs that was still under way must not leave anything open; one that was
+   * ended by the operator must change nothing any more.
+   */
+  readonly ended: BoundedMap<string, 'by itself' | 'by the operator'>;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }

@@ -74,7 +74,8 @@ export class Readings {
 
   /** Pins the content, if any, for as long as the reading lives. */
   add(who: FileSession, folder: string, path: string, key: FileKey, content: Content | null): string {
-    if (this.parts.ended.get(who.session) === true) throw new WaybillError('session-ended', 'the session has ended');
+    if (this.parts.ended.get(who.session) !== undefined)
+      throw new WaybillError('session-ended', 'the session has ended');
     let own = this.bySession.get(who.session);
     if (own === undefined) this.bySession.set(who.session, (own = new Set()));
     if (own.size >= READINGS_PER_SESSION)

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
   existsSync,
   linkSync,
   mkdirSync,
@@ -10,6 +11,7 @@ import {
   readdirSync,
   renameSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
   writeSync,
@@ -21,7 +23,7 @@ import { readExchange } from '../../src/broker/exchange.ts';
 import { MESSAGE_MAX } from '../../src/broker/wire.ts';
 import { checkStore } from '../../src/files/check.ts';
 import { SEGMENT_PLAIN } from '../../src/keys/layout.ts';
-import { Client, World } from '../files/world.ts';
+import { Client, oneTenant, World } from '../files/world.ts';
 import { codeOf, exchangeBytes, proof, Scene, signing } from './hostile-scene.ts';
 import type { Given, Hostile, User } from './hostile-scene.ts';
 
@@ -335,6 +337,33 @@ suite('the end of a session that its front ignores', () => {
     assert.deepEqual(on.front.events, [{ name: 'session.ended', body: { connection, reason: 'the operator' } }]);
   });
 
+  test('a commit that is under way is not carried through', async () => {
+    const going = Promise.withResolvers<undefined>();
+    const held = Promise.withResolvers<undefined>();
+    const world = await World.open({
+      wrapBlobs: (blobs) =>
+        Object.assign(Object.create(blobs) as typeof blobs, {
+          settle: async (id: string, length: number) => {
+            going.resolve(undefined);
+            await held.promise;
+            await blobs.settle(id, length);
+          },
+        }),
+    });
+    const { client } = await oneTenant(world);
+    const upload = await client.start('/inbox/f');
+    await client.fill(upload, randomBytes(100_000));
+    const work = refusal(client.commit(upload, 100_000, [{ first: 0, count: 1, blob: upload.blob }]));
+    await going.promise;
+    const ended = world.files.sessionEnded(client.who.session, 'by the operator');
+    held.resolve(undefined);
+    assert.equal(await work, 'session-ended');
+    await ended;
+    const node = world.store.folder(world.folders.byName(client.who.tenant, 'inbox').id)?.root ?? 0;
+    assert.equal(world.store.hasChildren(node), false);
+    await world.destroy();
+  });
+
   test('and the front is killed when it does not close the connection', async (t) => {
     const on = await scene.session(await scene.user('ann'));
     scene.broker.connections.end(() => true, 'the operator');
@@ -506,10 +535,12 @@ suite('uploads', () => {
     const { upload, blob } = await start(on, '/inbox/f');
     await on.front.call('upload.persist', { session: on.session, upload });
     mkdirSync(join(incomingFolder, blob, 'in'), { recursive: true });
+    chmodSync(incomingFolder, 0o777);
     scene.broker.kill();
     await scene.broker.stop(0);
     const again: World = await scene.world.reopen();
     assert.deepEqual(readdirSync(incomingFolder), []);
+    assert.equal(statSync(incomingFolder).mode & 0o777, 0o700);
     assert.ok(existsSync('/etc'));
     await again.close();
   });

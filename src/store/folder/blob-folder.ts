@@ -3,7 +3,7 @@
  * broker moves blobs in and out). What fronts write is hostile: only regular files with a single name are taken.
  */
 import { constants } from 'node:fs';
-import { lstat, mkdir, open, readdir, rename, rm, statfs, unlink } from 'node:fs/promises';
+import { chmod, lstat, mkdir, open, readdir, rename, rm, statfs, unlink } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WaybillError } from '../../base/errors.ts';
@@ -40,6 +40,8 @@ export class BlobFolder implements BlobStore {
         'data-folder-invalid',
         `${store.blobs} and ${store.incomingFolder} must be on one file system`,
       );
+    // Fronts may write there, so the mode may be one of theirs.
+    await chmod(store.incomingFolder, 0o700);
     await clear(store.incomingFolder);
     await new DirectorySync(folder).sync();
     return store;
