@@ -47,6 +47,14 @@ function fronts(server: TestServer): number[] {
     .map(Number);
 }
 
+function isAlive(pid: number): boolean {
+  try {
+    return !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
 async function until(what: string, server: TestServer, happened: () => boolean): Promise<void> {
   const deadline = Date.now() + PATIENCE;
   while (!happened()) {
@@ -151,7 +159,10 @@ async function round(server: TestServer, workers: readonly Worker[], seed: numbe
     if (frontKilled) await step(killFront(server, workers, random));
   } finally {
     stopped = true;
+    const left = fronts(server);
     await server.stop('SIGKILL');
+    // Without their server fronts hold nobody's connection: a client has to hear of it.
+    await until('the end of the fronts', server, () => !left.some(isAlive));
   }
   await running;
   return { frontKilled };
