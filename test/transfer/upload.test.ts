@@ -155,6 +155,42 @@ describe('an upload in progress', () => {
     assert.deepEqual(await get(files, '/f/large', 261_120), content);
   });
 
+  it('gives back at once what a full store keeps from becoming durable, and nothing that was vouched for', async () => {
+    const content = randomBytes(5 * MiB);
+    const file = await files.open('/f/cut', CREATE);
+    await fill(file, content.subarray(0, 2 * MiB));
+    await file.sync();
+    const [blob] = fs.readdirSync(broker.incoming);
+    const lengthNow = (): number => fs.statSync(`${broker.incoming}/${blob ?? ''}`).size;
+    const vouched = lengthNow();
+    await fill(file, content.subarray(0, 4 * MiB), 3 * MiB);
+    const real = fs.writev;
+    const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' });
+    fs.writev = ((...args: unknown[]) => {
+      (args.at(-1) as (error: Error) => void)(full);
+    }) as unknown as typeof fs.writev;
+    try {
+      await assert.rejects(
+        async () => {
+          for (;;) await file.write(4 * MiB, content.subarray(4 * MiB));
+        },
+        { code: 'store-full' },
+      );
+    } finally {
+      fs.writev = real;
+    }
+    const deadline = Date.now() + 5000;
+    while (lengthNow() > vouched && Date.now() < deadline) await new Promise(setImmediate);
+    assert.equal(lengthNow(), vouched);
+    await files.abandon();
+    files = broker.session();
+    const resumed = await files.open('/f/cut', MODIFY);
+    assert.equal(resumed.stat().size, 2 * MiB);
+    await fill(resumed, content, 2 * MiB);
+    await resumed.close();
+    assert.deepEqual(await get(files, '/f/cut'), content);
+  });
+
   it('fails as a whole when the store is full, and its space goes back', async () => {
     const content = randomBytes(2 * MiB);
     const file = await files.open('/f/full', CREATE);

@@ -41,7 +41,7 @@ export class SpareRoom {
     this.deletion = database.sql.prepare('DELETE FROM spare_room');
   }
 
-  /** A server starts on a full disk, too. */
+  /** A disk that is short of space keeps no server from starting: the next time it may have some. */
   async start(report: (error: unknown) => void): Promise<void> {
     const tend = (least: number): Promise<void> => (this.tending = this.tend(least).catch(report));
     await tend(Infinity);
