@@ -82,6 +82,7 @@ suite('a process with the permissions of a front', () => {
     // Root of a container may lack the rights or the modules for these.
     const uncertain = new Set([
       'load an add-on',
+      'read certificates from a file',
       'load FFI',
       'read the environment of the broker',
       'move a committed blob out',

@@ -12,6 +12,7 @@ import { createRequire } from 'node:module';
 import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
+import tls from 'node:tls';
 import v8 from 'node:v8';
 import { Worker } from 'node:worker_threads';
 
@@ -201,6 +202,15 @@ const FURTHER: Readonly<Record<string, () => unknown>> = {
   'ask over HTTP': () => fetched(http.get({ port, host: '127.0.0.1' })),
   'resolve a name': () => dns.lookup('localhost'),
   'listen on a local socket': () => settled(net.createServer().listen(path.join(incoming, 's')), 'listening'),
+  'start a process by the inner handle': () => {
+    const { _handle } = new child.ChildProcess() as unknown as { _handle: { spawn(...options: unknown[]): number } };
+    const stdio = Array(3).fill({ type: 'ignore' });
+    assert(_handle.spawn('/bin/true', ['/bin/true'], undefined, undefined, stdio, 0, undefined, undefined) === 0);
+  },
+  'read certificates from a file': () => {
+    process.env['NODE_EXTRA_CA_CERTS'] = secret;
+    assert(tls.getCACertificates('extra').length > 0);
+  },
   'bind a raw pipe': () => {
     assert(rawPipe().bind(path.join(incoming, 'raw')) === 0);
   },
