@@ -6,6 +6,7 @@ import { Socket } from 'node:net';
 import { createLog } from '../base/log.ts';
 import type { FrontCalls } from '../broker/calls.ts';
 import { callerOver, Link } from '../broker/link.ts';
+import { endAtOnce } from './confine.ts';
 import { ConnectionTable } from './connection-table.ts';
 
 /** See LINK_DESCRIPTOR in broker/front-process.ts. */
@@ -56,5 +57,5 @@ async function shutdown(): Promise<void> {
  * back: the front would stay for ever, and with it the connections of its clients. The log is written already.
  */
 function end(): void {
-  process.kill(process.pid, 'SIGKILL');
+  endAtOnce();
 }
