@@ -4,6 +4,7 @@
  * What is removed here cannot be had again: no other name leads to it, and the bindings below it are closed.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { constants } from 'node:os';
 
 /**
  * `report`: a report on a fatal error is written wherever `process.report` says, past the permission model; it can
@@ -38,11 +39,12 @@ const MODULES: Readonly<Record<string, readonly string[]>> = {
   'node:module': ['enableCompileCache', 'flushCompileCache', 'register', 'registerHooks'],
 };
 
-const kill = process.kill.bind(process);
+/** What process.kill() itself calls; by then it would be gone. */
+const kill = (process as unknown as { _kill(pid: number, signal: number): number })._kill.bind(process);
 
 /** The one signal a front may send: to itself. */
 export function endAtOnce(): void {
-  kill(process.pid, 'SIGKILL');
+  kill(process.pid, constants.signals.SIGKILL);
 }
 
 function remove(from: object, name: string): void {
