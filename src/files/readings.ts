@@ -26,6 +26,8 @@ interface Reading {
 
 /** A front that was taken over must not fill the broker's memory; honest ones have a far lower bound of their own. */
 const READINGS_PER_SESSION = 10_000;
+/** Each reading keeps the runs of its version, and a front may commit versions of thousands. */
+const RUNS_PER_SESSION = 1_000_000;
 
 /** How runs travel: a content that is wholly the inline frame has none. */
 export function runsBeside(inline: { blob: string } | null, runs: readonly SegmentRun[]): SegmentRun[] {
@@ -80,6 +82,10 @@ export class Readings {
     if (own === undefined) this.bySession.set(who.session, (own = new Set()));
     if (own.size >= READINGS_PER_SESSION)
       throw new WaybillError('too-many-handles', `a session may have ${READINGS_PER_SESSION} files open`);
+    let runs = content?.version.runs.length ?? 0;
+    for (const { version } of own) runs += version?.runs.length ?? 0;
+    if (runs > RUNS_PER_SESSION)
+      throw new WaybillError('too-many-handles', 'the open files of the session have too many parts');
     const id = newId();
     const reading = { id, who, folder, path, key, version: content?.version ?? null, released: false };
     if (content !== null) this.parts.contents.pin(content.version.id);

@@ -558,6 +558,21 @@ suite('floods', () => {
     assert.equal((await other?.call('hello', {}))?.softwareVersion, 'test');
   });
 
+  test('a file of as many parts as can be, opened again and again, is held only so often', async () => {
+    const on = await scene.session(await scene.user('ann'));
+    const { front, session } = on;
+    const parts = 12_000;
+    const { upload } = await start(on, '/inbox/f');
+    const runs = Array.from({ length: parts }, (_, first) => ({ first, count: 1, blob: null }));
+    await commit(on, upload, parts * SEGMENT_PLAIN, null, { runs });
+    let held = 0;
+    const open = () => refusal(front.call('file.open-read', { session, path: '/inbox/f' }));
+    while ((await open()) === 'possible') held++;
+    assert.equal(await open(), 'too-many-handles');
+    assert.ok(held > 50 && held < 100, `${held}`);
+    assert.equal(await refusal(front.call('files.stat', { session, path: '/inbox/f' })), 'possible');
+  });
+
   test('a front that does not read its answers holds up itself alone', async () => {
     const user = await scene.user('ann');
     await stored(user, '/inbox/f', 60_000);
