@@ -61,6 +61,7 @@ async function measure(row: Row, servers: readonly BenchServer[], place: Place):
   const rounds = Math.min(Number(options.rounds), row.rounds ?? Infinity);
   for (let round = 0; round < rounds; round++) {
     for (const server of servers) {
+      if (row.only !== undefined && !row.only.includes(server.name)) continue;
       try {
         figures.get(server.name)?.push(await row.run(server, place));
       } catch (error) {
