@@ -129,6 +129,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     id: 'get4',
+    only: ['Waybill', 'OpenSSH'],
     title: '4 gets of 1 GB at once',
     unit: 's',
     bar: 1.1,
@@ -179,6 +180,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     id: 'cpu-get',
+    only: ['Waybill', 'OpenSSH'],
     title: 'server CPU seconds, get 1 GB',
     unit: 'CPU s',
     bar: 1,
@@ -193,6 +195,7 @@ export const ROWS: readonly Row[] = [
   },
   {
     id: 'cpu-put',
+    only: ['Waybill', 'OpenSSH'],
     title: 'server CPU seconds, put 1 GB',
     unit: 'CPU s',
     bar: 1,

@@ -62,6 +62,8 @@ async function measure(row: Row, servers: readonly BenchServer[], place: Place):
   for (let round = 0; round < rounds; round++) {
     for (const server of servers) {
       if (row.only !== undefined && !row.only.includes(server.name)) continue;
+      // What the run before left to be written to the disk is not this one's burden.
+      execFileSync('sync');
       try {
         figures.get(server.name)?.push(await row.run(server, place));
       } catch (error) {
