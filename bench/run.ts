@@ -8,7 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { prepareLocal, ROWS, type Place, type Row } from './rows.ts';
+import { prepareLocal, rowsFor, type Place, type Row } from './rows.ts';
 import { startOpenssh, startProftpd, startRclone, startWaybill, type BenchServer } from './servers.ts';
 
 const { values: options } = parseArgs({
@@ -112,7 +112,7 @@ async function main(): Promise<void> {
     ];
     process.stdout.write(head.join('\n') + '\n');
     const lines: string[] = [];
-    for (const row of ROWS) {
+    for (const row of rowsFor(place.idleSessions)) {
       if (options.rows !== undefined && !options.rows.split(',').includes(row.id)) continue;
       const printed = line(row, servers, await measure(row, servers, place));
       lines.push(printed);
