@@ -4,9 +4,8 @@ import type { Log } from '../base/log.ts';
 import type { BrokerCaller, Response, Session } from '../broker/calls.ts';
 import type { ByteChannel } from '../base/byte-channel.ts';
 import { serveSftp } from '../protocols/sftp/server.ts';
-import { Connection } from '../protocols/ssh/connection.ts';
-import { Transport } from '../protocols/ssh/transport.ts';
-import { USER_KEY_ALGORITHMS } from '../sshkeys/algorithms.ts';
+import { serveSshConnection } from '../protocols/ssh/serve.ts';
+import type { SshConnection } from '../protocols/ssh/serve.ts';
 import { createSessionFiles } from '../transfer/session-files.ts';
 import type { SessionFiles } from '../transfer/transfer.ts';
 
@@ -24,7 +23,7 @@ export interface TableParts {
 }
 
 interface Open {
-  readonly connection: Connection;
+  readonly connection: SshConnection;
   readonly over: Promise<undefined>;
 }
 
@@ -50,30 +49,19 @@ export class ConnectionTable {
     };
     const sftp = (channel: ByteChannel, session: Session) => this.sftp(channel, session, files);
     const services = { subsystems: { sftp }, commands: {} };
-    let transport: Transport | null = null;
-    const connection = new Connection(
-      { connection: id, configuration, broker, services, log, abandoned, onClosed },
-      (listener) => {
-        transport = new Transport({
-          socket,
-          hostKeys: configuration.hostKeys,
-          softwareVersion: configuration.softwareVersion,
-          limits: configuration.limits,
-          profile,
-          cookie: Buffer.from(cookie, 'hex'),
-          sign: async (algorithm, _hash, { digest, bytes: exchange }) =>
-            (await broker.call('hostkey.sign', { connection: id, algorithm, digest, exchange })).signature,
-          serverSignatureAlgorithms: USER_KEY_ALGORITHMS,
-          listener,
-          onError: (err) => {
-            log.error({ connection: id, err }, 'a transport failed');
-          },
-        });
-        return transport;
-      },
-    );
+    const connection = serveSshConnection({
+      socket,
+      profile,
+      cookie: Buffer.from(cookie, 'hex'),
+      connection: id,
+      configuration,
+      broker,
+      services,
+      log,
+      abandoned,
+      onClosed,
+    });
     this.open.set(id, { connection, over: over.promise });
-    (transport as Transport | null)?.start();
     if (this.stopping) connection.end('the server is stopping');
   }
 

@@ -12,6 +12,8 @@ export interface SshConnectionOptions extends Omit<ConnectionParts, 'configurati
   readonly socket: Socket;
   readonly profile: ProfileName;
   readonly configuration: Response<'hello'>;
+  /** For the first KEXINIT: the broker signs no other first exchange. Random when left out. */
+  readonly cookie?: Buffer;
 }
 
 export interface SshConnection {
@@ -20,7 +22,7 @@ export interface SshConnection {
 }
 
 export function serveSshConnection(options: SshConnectionOptions): SshConnection {
-  const { socket, profile, configuration, broker, connection, log } = options;
+  const { socket, profile, configuration, broker, connection, cookie, log } = options;
   const { hostKeys, softwareVersion, limits } = configuration;
   return new Connection(options, (listener) => {
     const transport = new Transport({
@@ -29,6 +31,7 @@ export function serveSshConnection(options: SshConnectionOptions): SshConnection
       hostKeys,
       softwareVersion,
       limits,
+      ...(cookie === undefined ? {} : { cookie }),
       serverSignatureAlgorithms: USER_KEY_ALGORITHMS,
       listener,
       sign: async (algorithm, _hash, { digest, bytes: exchange }) => {
