@@ -23,7 +23,6 @@ export const ROOMS: readonly Room[] = [
       'protocols/ssh',
       'protocols/sftp',
       'transfer',
-      'sshkeys/algorithms.ts',
       'broker/link.ts',
       'broker/calls.ts',
       'broker/wire.ts',
