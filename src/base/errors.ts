@@ -40,6 +40,17 @@ export const ERRORS = {
   'already-running': 'Another server uses this data folder. Stop it first.',
   'not-running': 'No server is running on this data folder. Start it with: waybill serve --data DIR',
   'address-in-use': 'The address is taken by another program. Choose another with --sftp ADDRESS:PORT.',
+  held: 'More than is usual would leave. A second person has to approve it, by the reference; then try again, and it goes on.',
+  'approval-needed':
+    'This act needs a second administrator. It waits under the reference that the message names: waybill approve REFERENCE',
+  'tenant-shredded': "The tenant's keys were destroyed. Its content cannot be read by anybody any more.",
+  'ledger-entry-invalid': 'Bytes of a ledger are not an entry of a known form. The message names the place.',
+  'ledger-proof-invalid': 'A proof over a ledger does not hold. The message says which, and what does not fit.',
+  'ledger-damaged':
+    'The ledger is damaged or was changed. Do not repair it by hand: keep a copy, and run: waybill verify',
+  'ledger-rolled-back':
+    'The ledger and the metadata are not of the same moment: one was put back from an older copy. Put back the other too.',
+  'ledger-key-missing': 'The key that signs the ledger is gone. Put it back from its safe copy.',
   internal: 'Something went wrong inside the server. The operator finds the cause in the log under this code.',
 } as const;
 

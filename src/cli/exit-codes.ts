@@ -12,6 +12,11 @@ export const EXIT = {
   'data-folder': { code: 7, doc: 'The data folder or its root key cannot be used.' },
   damaged: { code: 8, doc: 'Stored content is damaged or missing (waybill check).' },
   full: { code: 9, doc: 'No space, or no quota left.' },
+  held: { code: 10, doc: 'It waits for a second person; the message names the reference.' },
+  ledger: {
+    code: 11,
+    doc: 'A ledger, a proof or an evidence pack does not verify, or an answer from it has gaps in its proof.',
+  },
 } as const;
 
 export type ExitName = keyof typeof EXIT;
@@ -50,6 +55,14 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   'already-running': 'conflict',
   'not-running': 'not-running',
   'address-in-use': 'conflict',
+  held: 'held',
+  'approval-needed': 'held',
+  'tenant-shredded': 'refused',
+  'ledger-entry-invalid': 'ledger',
+  'ledger-proof-invalid': 'ledger',
+  'ledger-damaged': 'ledger',
+  'ledger-rolled-back': 'data-folder',
+  'ledger-key-missing': 'data-folder',
   internal: 'failure',
 };
 

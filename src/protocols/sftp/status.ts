@@ -10,6 +10,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'not-a-directory': FX.NO_SUCH_FILE,
   'permission-denied': FX.PERMISSION_DENIED,
   'release-refused': FX.PERMISSION_DENIED,
+  held: FX.PERMISSION_DENIED,
+  'tenant-shredded': FX.PERMISSION_DENIED,
   'session-ended': FX.PERMISSION_DENIED,
   'not-your-session': FX.PERMISSION_DENIED,
   'request-invalid': FX.BAD_MESSAGE,
