@@ -278,14 +278,17 @@ export const FRONT_CALLS = {
   },
 
   // ---- reading ---------------------------------------------------------------------------------------------------
-  /** Pins a version. `inline` is the ciphertext of a small file (one frame) that is stored beside its metadata. `reading` is forgotten by `file.close`. */
+  /**
+   * Pins a version. `inline` is the ciphertext of a small file (one frame) that is stored beside its metadata. The front
+   * chooses `reading`, an id that means something in its session alone, so that the first `release` can leave together
+   * with this call; it is forgotten by `file.close`, and free again.
+   */
   'file.open-read': {
     who: 'session',
     writes: false,
     records: [],
-    request: z.object({ ...sessionOnly, path }),
+    request: z.object({ ...sessionOnly, path, reading: id }),
     response: z.object({
-      reading: id,
       version: id,
       attributes,
       runs: z.array(run),

@@ -3,7 +3,6 @@
  * durable record, and derives the keys only after that.
  */
 import { WaybillError } from '../base/errors.ts';
-import { newId } from '../base/ids.ts';
 import type { Request, Response, SegmentRun } from '../broker/calls.ts';
 import type { FileKey } from '../keys/keys.ts';
 import type { Parts } from './parts.ts';
@@ -13,7 +12,8 @@ import type { FileSession } from './session.ts';
 import type { Content, Version } from './store.ts';
 import { attributesOf, need, notFound, seesNames } from './view.ts';
 
-interface Reading {
+export interface Reading {
+  /** Of the session's choice, or made here for an upload's base; another session's may be the same. */
   readonly id: string;
   readonly who: FileSession;
   readonly folder: string;
@@ -36,15 +36,17 @@ export function runsBeside(inline: { blob: string } | null, runs: readonly Segme
 
 export class Readings {
   private readonly parts: Parts;
-  private readonly byId = new Map<string, Reading>();
-  private readonly bySession = new Map<string, Set<Reading>>();
+  /** By session, then by id: what a session names can only be its own, and it learns nothing of the ids of others. */
+  private readonly bySession = new Map<string, Map<string, Reading>>();
 
   constructor(parts: Parts) {
     this.parts = parts;
   }
 
-  openRead(who: FileSession, { path }: Request<'file.open-read'>): Response<'file.open-read'> {
+  openRead(who: FileSession, { path, reading: id }: Request<'file.open-read'>): Response<'file.open-read'> {
     const { store, view, uploads } = this.parts;
+    if (this.bySession.get(who.session)?.has(id))
+      throw new WaybillError('request-invalid', 'the reading is open already');
     const place = view.find(who, path);
     if (place.at !== 'below') throw new WaybillError('is-a-directory', `${path} is a directory`);
     const { node, grant } = place;
@@ -61,9 +63,9 @@ export class Readings {
     if (content === null) throw new WaybillError('content-missing', `${path}: the version is gone`);
     const { version } = content;
     const inline = this.inlineOf(version, path);
-    const reading = this.add(who, grant.folder, path, content.key, content);
+    this.add(id, who, { folder: grant.folder, path, key: content.key }, content);
     const runs = runsBeside(inline, version.runs);
-    return { reading, version: version.id, attributes: attributesOf(node, grant.rights), runs, inline };
+    return { version: version.id, attributes: attributesOf(node, grant.rights), runs, inline };
   }
 
   inlineOf(version: Version, path: string): { blob: string; bytes: Buffer } | null {
@@ -74,24 +76,22 @@ export class Readings {
     return { blob: version.inlineBlob, bytes };
   }
 
-  /** Pins the content, if any, for as long as the reading lives. */
-  add(who: FileSession, folder: string, path: string, key: FileKey, content: Content | null): string {
+  /** Pins the content, if any, for as long as the reading lives. `id` is free in the session. */
+  add(id: string, who: FileSession, place: Pick<Reading, 'folder' | 'path' | 'key'>, content: Content | null): Reading {
     if (this.parts.ended.get(who.session) !== undefined)
       throw new WaybillError('session-ended', 'the session has ended');
     let own = this.bySession.get(who.session);
-    if (own === undefined) this.bySession.set(who.session, (own = new Set()));
+    if (own === undefined) this.bySession.set(who.session, (own = new Map<string, Reading>()));
     if (own.size >= READINGS_PER_SESSION)
       throw new WaybillError('too-many-handles', `a session may have ${READINGS_PER_SESSION} files open`);
     let runs = content?.version.runs.length ?? 0;
-    for (const { version } of own) runs += version?.runs.length ?? 0;
+    for (const { version } of own.values()) runs += version?.runs.length ?? 0;
     if (runs > RUNS_PER_SESSION)
       throw new WaybillError('too-many-handles', 'the open files of the session have too many parts');
-    const id = newId();
-    const reading = { id, who, folder, path, key, version: content?.version ?? null, released: false };
+    const reading = { id, who, ...place, version: content?.version ?? null, released: false };
     if (content !== null) this.parts.contents.pin(content.version.id);
-    this.byId.set(id, reading);
-    own.add(reading);
-    return id;
+    own.set(id, reading);
+    return reading;
   }
 
   async release(who: FileSession, request: Request<'release'>): Promise<Response<'release'>> {
@@ -102,7 +102,7 @@ export class Readings {
       throw new WaybillError('offset-invalid', 'the version has no such segment');
     await this.parts.store.write(() => {
       // In the same turn as the commit: a session or a right that ended a moment ago releases nothing.
-      if (this.byId.get(id) !== reading) throw new WaybillError('session-ended', 'the reading has ended');
+      if (!this.open(reading)) throw new WaybillError('session-ended', 'the reading has ended');
       this.parts.grants.require(who.account, reading.folder, 'read');
       const { folder, path } = reading;
       const detail = { folder, path, file: version.file, version: version.id, first, count };
@@ -126,20 +126,15 @@ export class Readings {
 
   /** Null sent = unknown: the front or its connection is gone. */
   endSession(session: string): void {
-    for (const reading of [...(this.bySession.get(session) ?? [])]) this.end(reading, null);
+    for (const reading of [...(this.bySession.get(session)?.values() ?? [])]) this.end(reading, null);
   }
 
-  /** For uploads, whose base is released through a reading of their own. */
-  endById(id: string): void {
-    const reading = this.byId.get(id);
-    if (reading !== undefined) this.end(reading, null);
-  }
-
-  private end(reading: Reading, sent: number | null): void {
+  /** Also for uploads, whose base is released through a reading of their own. Ending again does nothing. */
+  end(reading: Reading, sent: number | null): void {
+    if (!this.open(reading)) return;
     const { who, version } = reading;
-    this.byId.delete(reading.id);
     const own = this.bySession.get(who.session);
-    own?.delete(reading);
+    own?.delete(reading.id);
     if (own?.size === 0) this.bySession.delete(who.session);
     if (version === null) return;
     const last = this.parts.contents.unpin(version.id);
@@ -155,9 +150,13 @@ export class Readings {
     });
   }
 
+  private open(reading: Reading): boolean {
+    return this.bySession.get(reading.who.session)?.get(reading.id) === reading;
+  }
+
   private own(who: FileSession, id: string): Reading {
-    const reading = this.byId.get(id);
-    if (reading?.who.session !== who.session) throw new WaybillError('handle-invalid', 'the reading has ended');
+    const reading = this.bySession.get(who.session)?.get(id);
+    if (reading === undefined) throw new WaybillError('handle-invalid', 'the reading has ended');
     return reading;
   }
 }

@@ -133,8 +133,8 @@ export class UploadOpening {
   ): Response<'upload.open'> {
     const inline = base === null ? null : this.readings.inlineOf(base.version, path);
     const key = this.parts.keys.segmentKey(upload.key, upload.blob, 0);
-    const reading = this.readings.add(who, place.grant.folder, path, upload.key, base);
-    upload.reading = reading;
+    const reading = newId();
+    upload.reading = this.readings.add(reading, who, { folder: place.grant.folder, path, key: upload.key }, base);
     const attributes: Attributes = uploadAttributes(upload, place.grant.rights);
     const { id, blob, epoch } = upload;
     return { upload: id, blob, epoch, attributes, runs: runsBeside(inline, upload.kept.runs), inline, key, reading };

@@ -2,6 +2,7 @@
 import type { SegmentRun } from '../broker/calls.ts';
 import type { FileKey } from '../keys/keys.ts';
 import type { Charge } from './charge.ts';
+import type { Reading } from './readings.ts';
 import type { Version } from './store.ts';
 
 export interface Extent {
@@ -25,7 +26,7 @@ export interface Upload {
   /** The one session that writes it now; null = idle, to be taken up. */
   session: string | null;
   /** The reading that releases its base. */
-  reading: string | null;
+  reading: Reading | null;
   /** As its writer last told. */
   seen: Extent;
   /** What another session can take up: fsynced, or left behind in order. */

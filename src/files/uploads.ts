@@ -128,7 +128,7 @@ export class Uploads {
     if (this.parts.uploads.get(upload.id) === undefined) return;
     this.parts.uploads.remove(upload);
     this.recharge(upload, new Charge());
-    if (upload.reading !== null) this.readings.endById(upload.reading);
+    if (upload.reading !== null) this.readings.end(upload.reading, null);
     upload.reading = null;
     upload.session = null;
     if (upload.base !== null) this.unpinBase(upload.base.id, upload);
@@ -140,7 +140,7 @@ export class Uploads {
       this.forget(upload);
       return;
     }
-    if (upload.reading !== null) this.readings.endById(upload.reading);
+    if (upload.reading !== null) this.readings.end(upload.reading, null);
     upload.reading = null;
     upload.session = null;
     upload.kept = kept;

@@ -1,4 +1,5 @@
 /** A version opened for reading: from `file.open-read` to `file.close`. */
+import { newId } from '../base/ids.ts';
 import type { BrokerCaller, Attributes } from '../broker/calls.ts';
 import type { BlobStore } from './blobs.ts';
 import { ContentReader } from './content-reader.ts';
@@ -33,17 +34,20 @@ export class Reading {
 
   static async open(ports: ReadingPorts, path: string): Promise<Reading> {
     const { broker, session } = ports;
-    const answer = await broker.call('file.open-read', { session, path });
-    const { reading, version, attributes, runs, inline } = answer;
+    const reading = newId();
     const keys = releasedKeys(ports, reading);
+    const opening = broker.call('file.open-read', { session, path, reading });
+    // Before the answer, so that both calls leave in one message and the key is here at the first read. A failure waits
+    // for that read; of a file that cannot be opened, or has no such segment, nobody asks again.
+    keys.early(0, 1);
+    const { version, attributes, runs, inline } = await opening;
     const blobs = new OpenBlobs(ports.store);
     try {
       const content = pinContent(path, version, attributes.size, runs, inline);
       const reader = new ContentReader({ content, keys, blobs, memory: ports.memory });
-      // With the answer to OPEN on its way to the client, the key is on its way to us; a failure waits for the first read.
-      if (content.inline !== null || typeof content.map.blobAt(0) === 'string') keys.early(0, 1);
       return new Reading(ports, reading, attributes, { blobs, keys, reader });
     } catch (error) {
+      await keys.close();
       await broker.call('file.close', { session, reading, sent: 0 });
       throw error;
     }

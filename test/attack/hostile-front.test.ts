@@ -28,6 +28,7 @@ import { codeOf, exchangeBytes, proof, Scene, signing } from './hostile-scene.ts
 import type { Given, Hostile, User } from './hostile-scene.ts';
 
 const ID = '0'.repeat(32);
+const FREE = 'f'.repeat(32);
 let scene: Scene;
 
 function refusal(promise: Promise<unknown>): Promise<string> {
@@ -52,6 +53,18 @@ type Session = Given & { session: string };
 
 function start(on: Session, path: string) {
   return on.front.call('upload.open', { session: on.session, path, create: true, exclusive: false, truncate: true });
+}
+
+/** As they are recorded, in order. */
+function releases(): { readonly session: string | null; readonly path: unknown }[] {
+  return scene.world.ledger.list({ kind: 'release' }).map(({ session, detail }) => ({ session, path: detail['path'] }));
+}
+
+/** Under an id that nobody has. */
+async function openRead(on: Pick<Session, 'front' | 'session'>, path: string): Promise<string> {
+  const reading = randomBytes(16).toString('hex');
+  await on.front.call('file.open-read', { session: on.session, path, reading });
+  return reading;
 }
 
 function commit(
@@ -79,7 +92,7 @@ function sessionCalls(session: string, reading: string, upload: string): [string
     ['files.rename', { from: path, to: '/inbox/y', replace: true }],
     ['files.set-times', { path, mtime: 1, atime: 1 }],
     ['files.quota', { path: '/inbox' }],
-    ['file.open-read', { path }],
+    ['file.open-read', { path, reading: FREE }],
     ['release', { reading, first: 0, count: 1 }],
     ['file.close', { reading, sent: 0 }],
     ['upload.open', { path: '/inbox/z', create: true, exclusive: false, truncate: true }],
@@ -204,10 +217,11 @@ suite('what belongs to others', () => {
     const mine = await scene.session(ann);
     let other = await scene.session(bob);
     while (other.front !== mine.front) other = await scene.session(bob);
-    const { reading } = await mine.front.call('file.open-read', { session: mine.session, path: '/inbox/f' });
+    const reading = await openRead(mine, '/inbox/f');
     const { upload, blob } = await start(mine, '/inbox/g');
     for (const [call, body] of sessionCalls(other.session, reading, upload))
-      if ('reading' in body || 'upload' in body) await refused(other.front.say(call, body), 'handle-invalid');
+      if (call !== 'file.open-read' && ('reading' in body || 'upload' in body))
+        await refused(other.front.say(call, body), 'handle-invalid');
     const own = await start(other, '/inbox/h');
     await other.front.call('upload.persist', { session: other.session, upload: own.upload });
     await refused(commit(other, own.upload, 1000, blob), 'request-invalid');
@@ -247,7 +261,7 @@ suite('release', () => {
     const user = await scene.user('ann');
     await stored(user, '/inbox/f', 1000);
     const { front, session } = await scene.session(user);
-    const { reading } = await front.call('file.open-read', { session, path: '/inbox/f' });
+    const reading = await openRead({ front, session }, '/inbox/f');
     for (const [first, count] of [
       [0, 2],
       [1, 1],
@@ -270,20 +284,91 @@ suite('release', () => {
     await refused(front.call('release', { session, reading: ID, first: 0, count: 1 }), 'handle-invalid');
   });
 
+  test('under an id of another session, only of what the session opened itself', async () => {
+    const [ann, bob] = [await scene.user('ann'), await scene.user('bob')];
+    await stored(ann, '/inbox/f', 1000);
+    await stored(ann, '/inbox/g', 2000);
+    const mine = await scene.session(ann);
+    let other = await scene.session(bob);
+    while (other.front !== mine.front) other = await scene.session(bob);
+    const reading = await openRead(mine, '/inbox/f');
+    const { keys } = await mine.front.call('release', { session: mine.session, reading, first: 0, count: 1 });
+    // Whether the id is in use elsewhere cannot be told: it opens as any other.
+    const { session } = other;
+    await other.front.call('file.open-read', { session, path: '/inbox/g', reading });
+    const got = await other.front.call('release', { session, reading, first: 0, count: 1 });
+    assert.equal(got.keys.length, 1);
+    assert.notDeepEqual(got.keys, keys);
+    assert.deepEqual(releases().at(-1), { session, path: '/inbox/g' });
+    await other.front.call('file.close', { session, reading, sent: 0 });
+    await refused(other.front.call('release', { session, reading, first: 0, count: 1 }), 'handle-invalid');
+    assert.deepEqual(
+      await mine.front.call('release', { session: mine.session, reading, first: 0, count: 1 }),
+      { keys },
+      'the other session ended its own reading, and no other',
+    );
+  });
+
+  test('under an id that is in use, of nothing new', async () => {
+    const user = await scene.user('ann');
+    for (const name of ['f', 'g']) await stored(user, `/inbox/${name}`, 1000);
+    const on = await scene.session(user);
+    const { front, session } = on;
+    const reading = await openRead(on, '/inbox/f');
+    const { upload, reading: base } = await start(on, '/inbox/h');
+    for (const used of [reading, base])
+      for (const path of ['/inbox/f', '/inbox/g', '/inbox/none', '/none'])
+        await refused(front.call('file.open-read', { session, path, reading: used }), 'request-invalid');
+    await front.call('release', { session, reading, first: 0, count: 1 });
+    assert.equal(releases().at(-1)?.path, '/inbox/f');
+    await front.call('upload.discard', { session, upload });
+    await front.call('file.open-read', { session, path: '/inbox/g', reading: base });
+    // Closed and opened anew while a release of the old one waits for its commit: that one gives nothing.
+    const before = releases().length;
+    const release = { session, reading, first: 0, count: 1 };
+    const [late, , , now] = await Promise.all([
+      refusal(front.call('release', release)),
+      front.call('file.close', { session, reading, sent: 0 }),
+      front.call('file.open-read', { session, path: '/inbox/g', reading }),
+      front.call('release', release),
+    ]);
+    assert.equal(late, 'session-ended');
+    assert.equal(now.keys.length, 1);
+    assert.deepEqual(
+      releases()
+        .slice(before)
+        .map(({ path }) => path),
+      ['/inbox/g'],
+    );
+  });
+
+  test('together with the opening: not before it, and nothing when it fails', async () => {
+    const user = await scene.user('ann');
+    await stored(user, '/inbox/f', 1000);
+    const { front, session } = await scene.session(user);
+    const reading = FREE;
+    const open = (path: string) => refusal(front.call('file.open-read', { session, path, reading }));
+    const release = () => refusal(front.call('release', { session, reading, first: 0, count: 1 }));
+    for (const path of ['/inbox/none', '/inbox', '/none/f'])
+      assert.equal((await Promise.all([open(path), release()]))[1], 'handle-invalid');
+    assert.deepEqual(await Promise.all([release(), open('/inbox/f')]), ['handle-invalid', 'possible']);
+    assert.deepEqual(releases(), []);
+    await front.call('file.close', { session, reading, sent: 0 });
+    assert.deepEqual(await Promise.all([open('/inbox/f'), release()]), ['possible', 'possible']);
+    assert.equal(releases().length, 1);
+  });
+
   test('not without the right, and not after the grant, the account or the session went', async () => {
     const writer = await scene.user('writer', ['list', 'write']);
     const reader = await scene.user('reader');
     await stored(reader, '/inbox/f', 1000);
     const blind = await scene.session(writer);
-    await refused(
-      blind.front.call('file.open-read', { session: blind.session, path: '/inbox/f' }),
-      'permission-denied',
-    );
+    await refused(openRead(blind, '/inbox/f'), 'permission-denied');
     const change = { path: '/inbox/f', create: false, exclusive: false, truncate: false };
     await refused(blind.front.call('upload.open', { session: blind.session, ...change }), 'permission-denied');
 
     const on = await scene.session(reader);
-    const { reading } = await on.front.call('file.open-read', { session: on.session, path: '/inbox/f' });
+    const reading = await openRead(on, '/inbox/f');
     const release = { session: on.session, reading, first: 0, count: 1 };
     assert.equal((await on.front.call('release', release)).keys.length, 1);
     await scene.world.grants.revoke(reader.account.id, scene.folder.id);
@@ -300,7 +385,7 @@ suite('release', () => {
     const user = await scene.user('ann');
     await stored(user, '/inbox/f', 1000);
     const { front, session } = await scene.session(user);
-    const { reading } = await front.call('file.open-read', { session, path: '/inbox/f' });
+    const reading = await openRead({ front, session }, '/inbox/f');
     const count = () =>
       (
         scene.world.database.sql.prepare("SELECT count(*) AS n FROM records WHERE kind = 'release'").get() as {
@@ -320,7 +405,7 @@ suite('the end of a session that its front ignores', () => {
     const user = await scene.user('ann');
     await stored(user, '/inbox/f', 1000);
     const on = await scene.session(user);
-    const { reading } = await on.front.call('file.open-read', { session: on.session, path: '/inbox/f' });
+    const reading = await openRead(on, '/inbox/f');
     const { upload } = await start(on, '/inbox/g');
     assert.equal(
       scene.broker.connections.end(() => true, 'the operator'),
@@ -566,7 +651,7 @@ suite('floods', () => {
     const runs = Array.from({ length: parts }, (_, first) => ({ first, count: 1, blob: null }));
     await commit(on, upload, parts * SEGMENT_PLAIN, null, { runs });
     let held = 0;
-    const open = () => refusal(front.call('file.open-read', { session, path: '/inbox/f' }));
+    const open = () => refusal(openRead({ front, session }, '/inbox/f'));
     while ((await open()) === 'possible') held++;
     assert.equal(await open(), 'too-many-handles');
     assert.ok(held > 50 && held < 100, `${held}`);
@@ -579,9 +664,7 @@ suite('floods', () => {
     const on = await scene.session(user);
     const { front, session } = on;
     front.wire.pause();
-    const asked = Array.from({ length: 3000 }, () =>
-      refusal(front.call('file.open-read', { session, path: '/inbox/f' })),
-    );
+    const asked = Array.from({ length: 3000 }, () => refusal(openRead({ front, session }, '/inbox/f')));
     const other = scene.fronts.find((one) => one !== front) as Hostile;
     const began = Date.now();
     for (let n = 0; n < 20; n++) await other.call('hello', {});

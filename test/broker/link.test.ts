@@ -66,6 +66,26 @@ suite('a link', () => {
     assert.deepEqual(await near.call('echo', body), body);
   });
 
+  test('calls of one turn leave together', async () => {
+    let writes = 0;
+    const [a, b] = duplexPair();
+    const write = a._write.bind(a);
+    a._write = (...given): void => {
+      writes++;
+      write(...given);
+    };
+    a._writev = (chunks, done): void => {
+      writes++;
+      write(Buffer.concat(chunks.map(({ chunk }) => chunk as Buffer)), 'utf8', done);
+    };
+    const near = new Link(a, { closed: () => undefined });
+    new Link(b, { request: (_call, body) => Promise.resolve(body), closed: () => undefined });
+    assert.deepEqual(await Promise.all([near.call('x', { n: 1 }), near.call('x', { n: 2 })]), [{ n: 1 }, { n: 2 }]);
+    assert.equal(writes, 1);
+    await near.call('x', {});
+    assert.equal(writes, 2);
+  });
+
   test('refuses what is outstanding when it closes, and everything after', async () => {
     const { near, far } = pair(() => new Promise(() => undefined));
     const waiting = near.call('x', {});

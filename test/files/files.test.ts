@@ -41,7 +41,7 @@ test('overwriting keeps the old content for the reading that holds it, and no lo
   const old = randomBytes(200_000);
   const young = randomBytes(100_000);
   await client.put('/inbox/a', old);
-  const reading = await client.call('file.open-read', { path: '/inbox/a' });
+  const reading = await client.open('/inbox/a');
   await client.put('/inbox/a', young);
   assert.ok((await client.get('/inbox/a')).equals(young));
   assert.ok((await client.read(reading)).equals(old));
@@ -54,7 +54,7 @@ test('overwriting keeps the old content for the reading that holds it, and no lo
 
 test('a version that only a reading held goes at the next start', async () => {
   await client.put('/inbox/a', randomBytes(200_000));
-  await client.call('file.open-read', { path: '/inbox/a' });
+  await client.open('/inbox/a');
   await client.call('files.remove', { path: '/inbox/a' });
   world = await world.reopen();
   await world.files.settled();
@@ -164,7 +164,7 @@ test('the quota holds for keys, commits and small files, to the byte', async () 
 
 test('a release needs the right, writes a record first, and ends with the session', async () => {
   await client.put('/inbox/a', randomBytes(100));
-  const reading = await client.call('file.open-read', { path: '/inbox/a' });
+  const reading = await client.open('/inbox/a');
   const request = { reading: reading.reading, first: 0, count: 1 };
   assert.equal((await client.call('release', request)).keys.length, 1);
   const [record] = world.ledger.list({ kind: 'release' });

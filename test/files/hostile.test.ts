@@ -35,7 +35,7 @@ function incoming(): string {
 }
 
 test('runs of a blob that is not of the upload or its base', async () => {
-  const victim = await client.call('file.open-read', { path: '/inbox/victim' });
+  const victim = await client.open('/inbox/victim');
   await assert.rejects(client.commit(upload, SIZE, victim.runs), code('request-invalid'));
   await assert.rejects(
     client.call('upload.progress', { upload: upload.upload, size: SIZE, runs: victim.runs, durable: true, idle: true }),

@@ -193,7 +193,7 @@ test('between two folders of the tenant, with the rights that takes', async () =
 test('a reading goes on under removal and renaming', async () => {
   const content = randomBytes(100_000);
   await client.put('/inbox/a', content);
-  const reading = await client.call('file.open-read', { path: '/inbox/a' });
+  const reading = await client.open('/inbox/a');
   await rename('/inbox/a', '/inbox/b');
   await client.call('files.remove', { path: '/inbox/b' });
   assert.ok((await client.read(reading)).equals(content));
@@ -213,7 +213,7 @@ test('times are kept', async () => {
 /** What each right is needed for; `existing` and `gone` must answer the same without the rights to see names. */
 const NEEDS: Record<string, { right: Right; run: (on: Client, name: string) => Promise<unknown> }> = {
   list: { right: 'list', run: (on) => on.names('/inbox') },
-  read: { right: 'read', run: (on, name) => on.call('file.open-read', { path: `/inbox/${name}` }) },
+  read: { right: 'read', run: (on, name) => on.open(`/inbox/${name}`) },
   mkdir: { right: 'write', run: (on) => on.call('files.mkdir', { path: '/inbox/new' }) },
   times: {
     right: 'write',
@@ -244,7 +244,7 @@ test('without the rights to see names, what exists and what does not answer the 
       [
         blind.call('files.stat', { path: `/inbox/${name}` }),
         blind.call('files.stat', { path: `/inbox/${name}/below` }),
-        blind.call('file.open-read', { path: `/inbox/${name}` }),
+        blind.open(`/inbox/${name}`),
         blind.call('files.remove', { path: `/inbox/${name}` }),
         blind.call('files.list', { path: `/inbox/${name}`, after: null, limit: 10 }),
       ].map((call) =>

@@ -202,14 +202,19 @@ export class Client {
     await file.close();
   }
 
+  async open(path: string): Promise<Opened> {
+    const reading = randomBytes(16).toString('hex');
+    return { reading, ...(await this.call('file.open-read', { path, reading })) };
+  }
+
   async get(path: string): Promise<Buffer> {
-    const reading = await this.call('file.open-read', { path });
+    const reading = await this.open(path);
     const content = await this.read(reading);
     await this.call('file.close', { reading: reading.reading, sent: content.length });
     return content;
   }
 
-  async read(reading: Response<'file.open-read'>): Promise<Buffer> {
+  async read(reading: Opened): Promise<Buffer> {
     const { size } = reading.attributes;
     const content = Buffer.alloc(size);
     const inline = reading.inline;
@@ -245,6 +250,7 @@ export class Client {
 }
 
 export type Started = Response<'upload.open'>;
+export type Opened = Response<'file.open-read'> & { readonly reading: string };
 
 export function sealInline(upload: Started, content: Buffer): Buffer {
   const nonce = new NonceSequence(upload.epoch).next();

@@ -133,10 +133,11 @@ export class FakeBroker implements BrokerCaller {
       Object.assign(this.version(name), { mtime, atime });
       return {};
     },
-    'file.open-read': ({ path: name }) => {
+    'file.open-read': ({ path: name, reading }) => {
+      if (this.readings.get(reading)?.sent === null) throw new WaybillError('request-invalid', 'the reading is open');
       const version = this.version(name);
-      const reading = this.addReading(version);
-      return { reading, version: version.id, attributes: this.stat(name), runs: version.runs, inline: version.inline };
+      this.readings.set(reading, { version, sent: null });
+      return { version: version.id, attributes: this.stat(name), runs: version.runs, inline: version.inline };
     },
     release: ({ reading, first, count }) => {
       const { version } = this.reading(reading);
@@ -207,7 +208,8 @@ export class FakeBroker implements BrokerCaller {
     upload.epoch += 1;
     const { id, blob, epoch, kept, base } = upload;
     const attributes = { ...blank, size: kept.size, partial: true };
-    const reading = this.addReading(base);
+    const reading = newId();
+    this.readings.set(reading, { version: base, sent: null });
     const key = this.segmentKey(upload.key, blob, 0);
     return { upload: id, blob, epoch, attributes, runs: kept.runs, inline: base?.inline ?? null, key, reading };
   }
@@ -269,12 +271,6 @@ export class FakeBroker implements BrokerCaller {
     if (reading === undefined || reading.sent !== null)
       throw new WaybillError('handle-invalid', 'the reading has ended');
     return reading;
-  }
-
-  private addReading(version: FakeVersion | null): string {
-    const id = newId();
-    this.readings.set(id, { version, sent: null });
-    return id;
   }
 }
 

@@ -43,6 +43,32 @@ describe('a file comes back as it was put', () => {
     );
   });
 
+  it('a small file costs three calls to get, the first two in one turn', async () => {
+    await put(files, '/f/small', randomBytes(5000));
+    const reader = broker.session();
+    broker.calls.length = 0;
+    const opening = reader.open('/f/small', READ);
+    // When the link sends what it was given in one turn; nothing can have been answered yet.
+    await new Promise<void>((resolve) => {
+      process.nextTick(resolve);
+    });
+    const names = () => broker.calls.map((one) => one.call);
+    assert.deepEqual(names(), ['file.open-read', 'release']);
+    const file = await opening;
+    await file.read(0, 5000);
+    await file.close();
+    await reader.abandon();
+    assert.deepEqual(names(), ['file.open-read', 'release', 'file.close']);
+    const [open, release] = broker.calls;
+    assert.equal(release?.request['reading'], open?.request['reading']);
+  });
+
+  it('an opening that fails tells its own failure, and so does the next', async () => {
+    const reader = broker.session();
+    for (let n = 0; n < 2; n++) await assert.rejects(reader.open('/f/none', READ), { code: 'not-found' });
+    await reader.abandon();
+  });
+
   it('sequential reads release each segment once and before it is needed, and tell what was sent', async () => {
     const size = 3 * SEGMENT_PLAIN + 100;
     await put(files, '/f/large', randomBytes(size), FRAME_PLAIN);
