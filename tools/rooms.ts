@@ -52,6 +52,8 @@ export const ROOMS: readonly Room[] = [
   { room: 'files', imports: ['keys', 'policy', 'base'], types: ['broker/calls.ts', 'ledger'] },
   { room: 'keys', imports: ['base'] },
   { room: 'ledger', imports: ['base'], types: ['broker/calls.ts'] },
+  // Pure: shared with the offline verifier, which trusts no server.
+  { room: 'ledger/core', imports: ['base/bytes.ts', 'base/errors.ts'] },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.
   {
