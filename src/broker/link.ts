@@ -30,6 +30,11 @@ export interface LinkEvents {
 /** Answers under way and bytes queued after which no more requests are read: the other end waits, memory does not grow. */
 const REQUESTS_MAX = 1024;
 const QUEUE_MAX = 4 * 1024 * 1024;
+/**
+ * Requests answered in one go before the queue is looked at again: one chunk of the stream holds hundreds, and the
+ * answer to each may be as long as a message can be.
+ */
+const REQUESTS_AT_ONCE = 16;
 
 interface Waiting {
   readonly resolve: (value: unknown) => void;
@@ -41,6 +46,9 @@ export class Link {
   private readonly events: LinkEvents;
   private readonly reader = new MessageReader();
   private readonly waiting = new Map<number, Waiting>();
+  /** Received, and not handled yet. */
+  private inbox: Message[] = [];
+  private later = false;
   private lastId = 0;
   private answering = 0;
   private corked = false;
@@ -99,6 +107,7 @@ export class Link {
     this.stream.destroy();
     for (const { reject } of this.waiting.values()) reject(unavailable());
     this.waiting.clear();
+    this.inbox = [];
     this.events.closed(fault);
   }
 
@@ -128,15 +137,49 @@ export class Link {
 
   private received(chunk: Buffer): void {
     if (this.over) return;
+    this.guarded(() => {
+      const messages = this.reader.push(chunk);
+      this.inbox = this.inbox.length === 0 ? messages : [...this.inbox, ...messages];
+      if (!this.later) this.work();
+    });
+  }
+
+  /** What the other end sent broke the form of messages: the link is beyond repair. */
+  private guarded(action: () => void): void {
     try {
-      for (const message of this.reader.push(chunk)) this.handle(message);
+      action();
     } catch (error) {
       this.close(error instanceof Error ? error : new Error('malformed message'));
     }
   }
 
+  private work(): void {
+    let requests = 0;
+    let done = 0;
+    for (const message of this.inbox) {
+      if (message.kind === KIND.request && (requests++ === REQUESTS_AT_ONCE || this.full)) break;
+      done++;
+      this.handle(message);
+      if (this.over) return;
+    }
+    this.inbox = this.inbox.slice(done);
+    this.regulate();
+  }
+
+  /** In this turn of the loop still, so that what came together is committed together; but after every answer that is ready. */
+  private workLater(): void {
+    this.later = true;
+    queueMicrotask(() => {
+      process.nextTick(() => {
+        this.later = false;
+        this.guarded(() => {
+          this.work();
+        });
+      });
+    });
+  }
+
   private handle(message: Message): void {
-    if (this.over) return;
     const body = message.body;
     if (typeof body !== 'object' || body === null) throw new Error('message without a body');
     if (message.kind === KIND.request) this.answer(message.id, body as Record<string, unknown>);
@@ -161,7 +204,6 @@ export class Link {
     const call = body['call'];
     if (typeof call !== 'string' || this.events.request === undefined) throw new Error('unexpected request');
     this.answering++;
-    this.regulate();
     void this.events
       .request(call, body['body'])
       .then(
@@ -188,11 +230,17 @@ export class Link {
     }
   }
 
+  private get full(): boolean {
+    return this.answering >= REQUESTS_MAX || this.stream.writableLength > QUEUE_MAX;
+  }
+
   private regulate(): void {
     if (this.over) return;
-    const full = this.answering >= REQUESTS_MAX || this.stream.writableLength > QUEUE_MAX;
-    if (full && !this.stream.isPaused()) this.stream.pause();
-    else if (!full && this.stream.isPaused()) this.stream.resume();
+    const { full } = this;
+    const hold = full || this.inbox.length > 0;
+    if (hold && !this.stream.isPaused()) this.stream.pause();
+    else if (!hold && this.stream.isPaused()) this.stream.resume();
+    if (!full && this.inbox.length > 0 && !this.later) this.workLater();
   }
 }
 
