@@ -41,6 +41,9 @@ export const ERRORS = {
   'not-running': 'No server is running on this data folder. Start it with: waybill serve --data DIR',
   'address-in-use': 'The address is taken by another program. Choose another with --sftp ADDRESS:PORT.',
   held: 'More than is usual would leave. A second person has to approve it, by the reference; then try again, and it goes on.',
+  'flow-refused':
+    'The grant does not allow this from here, at this time or once more. The message says what it allows.',
+  'legal-hold': 'The folder is under legal hold: nothing in it is removed or replaced until the operator lifts it.',
   'approval-needed':
     'This act needs a second administrator. It waits under the reference that the message names: waybill approve REFERENCE',
   'tenant-shredded': "The tenant's keys were destroyed. Its content cannot be read by anybody any more.",

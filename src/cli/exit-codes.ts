@@ -56,6 +56,8 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   'not-running': 'not-running',
   'address-in-use': 'conflict',
   held: 'held',
+  'flow-refused': 'refused',
+  'legal-hold': 'refused',
   'approval-needed': 'held',
   'tenant-shredded': 'refused',
   'ledger-entry-invalid': 'ledger',

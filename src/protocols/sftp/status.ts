@@ -11,6 +11,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'permission-denied': FX.PERMISSION_DENIED,
   'release-refused': FX.PERMISSION_DENIED,
   held: FX.PERMISSION_DENIED,
+  'flow-refused': FX.PERMISSION_DENIED,
+  'legal-hold': FX.PERMISSION_DENIED,
   'tenant-shredded': FX.PERMISSION_DENIED,
   'session-ended': FX.PERMISSION_DENIED,
   'not-your-session': FX.PERMISSION_DENIED,
