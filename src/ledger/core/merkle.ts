@@ -61,6 +61,20 @@ export function foldRight(hashes: readonly Uint8Array[]): Buffer {
   return root;
 }
 
+/** The root over consecutive hashes in one buffer, of which there are a power of two. */
+export function perfectRoot(hashes: Buffer): Buffer {
+  let width = hashes.length / HASH_BYTES;
+  if (!Number.isInteger(Math.log2(width))) throw invalid(`${hashes.length} bytes are not the hashes of a perfect tree`);
+  const work = Buffer.from(hashes);
+  for (; width > 1; width /= 2) {
+    for (let at = 0; at < width * HASH_BYTES; at += 2 * HASH_BYTES) {
+      work.copy(nodeInput, 1, at, at + 2 * HASH_BYTES);
+      work.write(digest(nodeInput), at / 2, HASH_BYTES, 'latin1');
+    }
+  }
+  return Buffer.from(work.subarray(0, HASH_BYTES));
+}
+
 /** How many perfect subtrees a tree of this size has: the bits that are set in it. */
 export function subtreeCount(size: number): number {
   let count = 0;
