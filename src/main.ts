@@ -2,6 +2,8 @@
  * Builds the parts of the server in the order in which they need each other, and takes them down in the opposite one.
  * Whatever fails on the way takes down what stands already: nothing starts half.
  */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import path from 'node:path';
 import { SIGN_IN_LIMITS } from './accounts/sign-in.ts';
 import { Accounts } from './accounts/accounts.ts';
@@ -36,7 +38,7 @@ import { openHostKeys } from './first-start/host-keys.ts';
 import type { LoadedHostKey } from './first-start/host-keys.ts';
 import { Keys } from './keys/keys.ts';
 import { RootKeyFile } from './keys/root-key.ts';
-import { PlainLedger } from './ledger/ledger.ts';
+import { Recorder } from './ledger/recorder.ts';
 import { Grants } from './policy/grants.ts';
 import { fingerprint } from './sshkeys/public-key.ts';
 import { BlobFolder } from './store/folder/blob-folder.ts';
@@ -133,7 +135,7 @@ interface Rooms {
   readonly database: Database;
   readonly blobs: BlobFolder;
   readonly keys: Keys;
-  readonly ledger: PlainLedger;
+  readonly ledger: Recorder;
   readonly grants: Grants;
   readonly fileStore: SqliteFiles;
   readonly files: Files;
@@ -152,7 +154,8 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
   });
   const keys = await Keys.open(new SqliteKeys(database), new RootKeyFile(folder.rootKey));
   const hostKeys = await openHostKeys(folder.keys, Date.now());
-  const ledger = new PlainLedger(new SqliteLedger(database));
+  const nameOf = (tenant: string): string => fileStore.tenant(tenant)?.name ?? '';
+  const ledger = new Recorder(new SqliteLedger(database), { nameOf });
   const grants = new Grants(new SqliteGrants(database), ledger);
   const fileStore = new SqliteFiles(database);
   const blobs = await BlobFolder.open(folder.root);
@@ -210,7 +213,9 @@ async function startBroker(options: ServerOptions, rooms: Rooms, banner: string 
       slowing: new Slowing(),
       limits: SIGN_IN_LIMITS,
     },
+    node: { run: randomBytes(16).toString('hex'), name: hostname(), software: `waybill ${manifest.version}` },
     write: (action) => database.write(action),
+    writePatiently: (action) => database.writePatiently(action),
     tenantName: (tenant) => fileStore.tenant(tenant)?.name ?? null,
     fronts: {
       size: options.fronts,

@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { Clock } from '../base/clock.ts';
 import { WaybillError } from '../base/errors.ts';
 import type { Sealer } from '../keys/sealer.ts';
+import { changed } from '../ledger/changed.ts';
+import type { Json } from '../ledger/core/fields.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { AuthorizedKey } from '../sshkeys/authorized-keys.ts';
 import { fingerprint } from '../sshkeys/public-key.ts';
@@ -243,7 +245,7 @@ export class Accounts {
     account: Account,
     action: string,
     credential: Credential,
-    detail: Readonly<Record<string, unknown>>,
+    detail: Readonly<Record<string, Json>>,
   ): Promise<void> {
     return this.change(account, action, { credential: credential.id, ...detail }, () => {
       // The account may have been removed while a hash was computed.
@@ -255,14 +257,14 @@ export class Accounts {
   private change(
     target: { readonly tenant: string | null; readonly id: string | null },
     action: string,
-    detail: Readonly<Record<string, unknown>>,
+    detail: Readonly<Record<string, Json>>,
     apply: () => void,
   ): Promise<void> {
     return this.parts.store.write(() => {
       apply();
       const { tenant, id: account } = target;
-      const record = { kind: 'administration', tenant, account, session: null, address: null } as const;
-      this.parts.ledger?.append({ ...record, detail: { action, ...detail } });
+      const { credential = '', ...more } = detail;
+      this.parts.ledger?.append(tenant, changed(action, { account, credential: String(credential), detail: more }));
     });
   }
 }

@@ -16,6 +16,16 @@ export interface SignInSuccess {
   readonly credentials: readonly UsedCredential[];
 }
 
+/** What a sign-in that did not succeed leaves to be recorded. */
+export interface RefusedSignIn {
+  /** Null when no account has the login that was tried last. */
+  readonly account: Account | null;
+  /** Steps that failed, each once. */
+  readonly factors: readonly string[];
+  /** Why the last one did. */
+  readonly reason: string;
+}
+
 export interface SignInFailure {
   readonly result: 'failure';
   readonly methods: string[];
@@ -43,7 +53,7 @@ export interface SignInParts {
     readonly queries: number;
   };
   /** Called inside the transaction that completes the sign-in, so that its record is durable with it. */
-  readonly signedIn?: (success: SignInSuccess, address: string) => void;
+  readonly signedIn?: (success: SignInSuccess) => void;
 }
 
 export const SIGN_IN_LIMITS = { tries: 6, queries: 40 } as const;

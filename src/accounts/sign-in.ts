@@ -13,7 +13,14 @@ import { checkPassword, checkTotp } from './guessable-steps.ts';
 import { judgeKey, signedBytes } from './publickey-step.ts';
 import type { UsedCredential } from './publickey-step.ts';
 import { isLogin } from './login.ts';
-import type { SignInConnection, SignInFailure, SignInOutcome, SignInParts, SignInSuccess } from './sign-in-parts.ts';
+import type {
+  RefusedSignIn,
+  SignInConnection,
+  SignInFailure,
+  SignInOutcome,
+  SignInParts,
+  SignInSuccess,
+} from './sign-in-parts.ts';
 
 export { SIGN_IN_LIMITS } from './sign-in-parts.ts';
 export type * from './sign-in-parts.ts';
@@ -33,6 +40,8 @@ export class SignIn {
   private queries = 0;
   private busy = false;
   private over: string | null = null;
+  private readonly failedSteps = new Set<Step>();
+  private lastFault = '';
 
   constructor(parts: SignInParts, connection: SignInConnection) {
     this.parts = parts;
@@ -42,6 +51,10 @@ export class SignIn {
   /** Failed steps so far, for penalties per source. */
   get failures(): number {
     return this.tries;
+  }
+
+  get refused(): RefusedSignIn {
+    return { account: this.account(), factors: [...this.failedSteps], reason: this.lastFault };
   }
 
   /** The connection is gone: nothing that is still under way may succeed. */
@@ -213,7 +226,7 @@ export class SignIn {
       if (this.over !== null || !credentials.every(stands)) return null;
       for (const credential of credentials) store.markUsed(credential.id, clock.now());
       const found: SignInSuccess = { result: 'success', account, factors, credentials };
-      signedIn?.(found, this.connection.address);
+      signedIn?.(found);
       return found;
     });
     if (success === null) {
@@ -236,6 +249,8 @@ export class SignIn {
 
   private failed(step: Step, code: string): SignInOutcome {
     this.tries++;
+    this.failedSteps.add(step);
+    this.lastFault = code;
     this.report('sign-in step failed', { step, code, tries: this.tries });
     return this.tries >= this.parts.limits.tries ? this.end('too many sign-in tries') : this.failure(false);
   }

@@ -124,7 +124,7 @@ function reads<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A
   return { who: 'administrator', writes: false, records: [], request, response } as const;
 }
 function changes<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
-  return { who: 'administrator', writes: true, records: ['administration'], request, response } as const;
+  return { who: 'administrator', writes: true, records: ['changed'], request, response } as const;
 }
 
 export const ADMIN_CALLS = {

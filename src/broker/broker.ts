@@ -5,6 +5,7 @@ import type { Log } from '../base/log.ts';
 import type { Address } from '../config/values.ts';
 import type { Files } from '../files/files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { LedgerNode } from '../ledger/node.ts';
 import type { Grants } from '../policy/grants.ts';
 import { FRONT_CALLS } from './calls.ts';
 import type { Response } from './calls.ts';
@@ -26,8 +27,11 @@ export interface BrokerParts {
   readonly files: Files;
   readonly grants: Grants;
   readonly ledger: Ledger;
+  readonly node: LedgerNode;
   /** One durable write of the metadata store. */
   readonly write: (action: () => void) => Promise<void>;
+  /** For what nobody waits for: it joins the next commit. */
+  readonly writePatiently: (action: () => void) => Promise<void>;
   /** For what has happened and must be written down although the disk is full just now. */
   readonly retries: Retries;
   readonly tenantName: (tenant: string) => string | null;
@@ -80,6 +84,12 @@ export class Broker {
     this.signIns = new SignIns({
       signIn: parts.signIn,
       ledger: parts.ledger,
+      node: parts.node,
+      inBackground: (action) => {
+        parts.writePatiently(action).catch((err: unknown) => {
+          log.error({ err }, 'a refused sign-in could not be recorded');
+        });
+      },
       connections: this.connections,
       tenantName: parts.tenantName,
       home: (account) => homeOf(parts.grants, account),
@@ -164,14 +174,13 @@ export class Broker {
   private sessionOver(session: LiveSession, reason: string): void {
     const { files, ledger, write, log, retries } = this.parts;
     const ended = new Date().toISOString();
-    const { account, tenant, address, session: id } = session;
-    const detail = { reason };
+    const { tenant, session: id } = session;
     let tried = false;
     const record = (): Promise<void> =>
       write(() => {
-        const late = tried ? { ended } : {};
+        const late = tried ? ` (ended ${ended})` : '';
         tried = true;
-        ledger.append({ kind: 'session-end', tenant, account, session: id, address, detail: { ...detail, ...late } });
+        ledger.append(tenant, { kind: 'session-end', session: id, reason: reason + late, gap: false });
       });
     const ending = Promise.all([
       files.sessionEnded(id, session.ended === null ? 'by itself' : 'by the operator'),

@@ -11,6 +11,8 @@
  * `records` names the kinds of durable record that are written before the answer.
  */
 import { z } from 'zod';
+import { RANGES_MAX } from '../base/ranges.ts';
+import type { KindName } from '../ledger/core/kinds.ts';
 
 /** Bytes travel beside the JSON of a message, never inside it (see link.ts). */
 const bytes = (max: number) =>
@@ -84,8 +86,7 @@ export type SignInAnswer = z.infer<typeof signInAnswer>;
 const key = z.object({ segment: segmentNumber, key: bytes(32) });
 
 export type Caller = 'front' | 'connection' | 'session' | 'administrator';
-export type RecordKind =
-  'sign-in' | 'session-end' | 'release' | 'sent' | 'stored' | 'renamed' | 'removed' | 'listed' | 'administration';
+export type RecordKind = KindName;
 
 export interface CallRow {
   readonly who: Caller;
@@ -152,7 +153,7 @@ export const FRONT_CALLS = {
   'connection.closed': {
     who: 'connection',
     writes: true,
-    records: ['session-end'],
+    records: ['session-end', 'sign-in-failed'],
     request: z.object({
       ...connectionOnly,
       reason: z.string().max(200),
@@ -237,7 +238,7 @@ export const FRONT_CALLS = {
   'files.mkdir': {
     who: 'session',
     writes: true,
-    records: ['stored'],
+    records: ['made'],
     request: z.object({ ...sessionOnly, path }),
     response: nothing,
   },
@@ -303,12 +304,12 @@ export const FRONT_CALLS = {
     request: z.object({ ...sessionOnly, reading: id, first: segmentNumber, count: z.number().int().min(1).max(64) }),
     response: z.object({ keys: z.array(key) }),
   },
-  /** `sent` = plaintext bytes that really went to the client, as the front counted them. */
+  /** `sent`: offset and length of the plaintext that really went to the client, as the front counted it. */
   'file.close': {
     who: 'session',
     writes: true,
     records: ['sent'],
-    request: z.object({ ...sessionOnly, reading: id, sent: size }),
+    request: z.object({ ...sessionOnly, reading: id, sent: z.array(z.tuple([size, size]).readonly()).max(RANGES_MAX) }),
     response: nothing,
   },
 

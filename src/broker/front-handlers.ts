@@ -117,7 +117,7 @@ function counting(calls: FileCalls): FileCalls {
     ...calls,
     'file.close': async (request, session) => {
       const answer = await calls['file.close'](request, session);
-      session.sent += request.sent;
+      for (const [, length] of request.sent) session.sent += length;
       return answer;
     },
     'upload.commit': async (request, session) => {

@@ -8,6 +8,7 @@ import { SignIn } from '../accounts/sign-in.ts';
 import type { SignInOutcome, SignInParts, SignInSuccess } from '../accounts/sign-in.ts';
 import { isFull, WaybillError } from '../base/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { LedgerNode } from '../ledger/node.ts';
 import type { HostKey, SignInAnswer } from './calls.ts';
 import type { Connection, Connections, LiveSession } from './connections.ts';
 
@@ -15,6 +16,9 @@ export interface SignInsParts {
   readonly signIn: Omit<SignInParts, 'signedIn'>;
   readonly ledger: Ledger;
   readonly connections: Connections;
+  readonly node: LedgerNode;
+  /** A write that nobody waits for; it joins the next commit. */
+  inBackground(action: () => void): void;
   /** Null when the tenant is not there (any more). */
   tenantName(tenant: string): string | null;
   /** Where the sessions of this account start. */
@@ -74,8 +78,10 @@ export class SignIns {
   gone(connection: Connection): number {
     const current = this.underWay.get(connection);
     this.underWay.delete(connection);
-    current?.signIn.close();
-    return current?.signIn.failures ?? 0;
+    if (current === undefined) return 0;
+    current.signIn.close();
+    if (connection.session === null && current.signIn.failures > 0) this.recordFailure(connection, current.signIn);
+    return current.signIn.failures;
   }
 
   private of(connection: Connection): UnderWay {
@@ -86,8 +92,8 @@ export class SignIns {
     const session = randomBytes(16).toString('hex');
     const { sessionId, hostKey } = connection.identity;
     const place = { address: connection.address, sessionId, hostKey: hostKey.blob };
-    const signedIn = (success: SignInSuccess, address: string): void => {
-      this.record(success, session, address);
+    const signedIn = (success: SignInSuccess): void => {
+      this.record(connection, success, session);
     };
     const signIn = new SignIn({ ...this.parts.signIn, signedIn }, place);
     const made = { signIn, session, place, hostKey };
@@ -131,15 +137,42 @@ export class SignIns {
     );
   }
 
-  private record({ account, credentials }: SignInSuccess, session: string, address: string): void {
-    const detail = { login: account.login, by: credentials.map(({ description }) => description) };
-    this.parts.ledger.append({
+  private record(connection: Connection, { account, factors, credentials }: SignInSuccess, session: string): void {
+    this.parts.ledger.append(account.tenant, {
       kind: 'sign-in',
-      tenant: account.tenant,
-      account: account.id,
       session,
-      address,
-      detail,
+      account: account.id,
+      login: account.login,
+      ...this.seen(connection),
+      factors,
+      credentials: credentials.map(({ id }) => id),
+      descriptions: credentials.map(({ description }) => description),
+      firsts: [],
     });
+  }
+
+  /** One entry for a connection that tried and did not come in; the log has each try. */
+  private recordFailure(connection: Connection, signIn: SignIn): void {
+    const { account, factors, reason } = signIn.refused;
+    this.parts.inBackground(() => {
+      const { protocol, address, client, run } = this.seen(connection);
+      this.parts.ledger.append(account?.tenant ?? null, {
+        kind: 'sign-in-failed',
+        account: account?.id ?? null,
+        login: account?.login ?? '',
+        protocol,
+        address,
+        client,
+        run,
+        factors,
+        tries: signIn.failures,
+        reason,
+      });
+    });
+  }
+
+  private seen({ address, client }: Connection) {
+    const { run, name: node, software } = this.parts.node;
+    return { protocol: 'sftp', address, client, run, node, software };
   }
 }

@@ -20,7 +20,6 @@ import { refuseLookalike } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { blobsOf, checkRuns, ownedBy } from './runs.ts';
 import type { Owned } from './runs.ts';
-import { entryOf } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { Node, Version } from './store.ts';
 import type { Upload } from './upload-registry.ts';
@@ -88,8 +87,18 @@ export class Committing {
       this.uploads.forget(upload);
     });
     const { id, file, size } = version;
-    const replaced = node?.version ?? null;
-    ledger.append(entryOf(who, 'stored', { folder, name: upload.name, file, version: id, size, replaced }));
+    const replaces = node?.version ?? null;
+    const path = view.pathOf(upload.parent, upload.name);
+    ledger.append(who.tenant, {
+      kind: 'stored',
+      session: who.session,
+      folder,
+      file,
+      version: id,
+      replaces,
+      size,
+      path,
+    });
     const bits = grants.rights(who.account, folder);
     return { version: id, attributes: attributesOf({ kind: 'file', size, mtime, atime }, bits) };
   }

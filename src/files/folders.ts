@@ -2,6 +2,7 @@
 import { WaybillError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { checkName, composed } from '../base/names.ts';
+import { changed } from '../ledger/changed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Grants } from '../policy/grants.ts';
 import type { FileStore, Folder } from './store.ts';
@@ -66,13 +67,6 @@ export class Folders {
 
   private record(folder: Folder, action: string): void {
     const { id, tenant, name } = folder;
-    this.options.ledger.append({
-      kind: 'administration',
-      tenant,
-      account: null,
-      session: null,
-      address: null,
-      detail: { action, folder: id, name },
-    });
+    this.options.ledger.append(tenant, changed(action, { folder: id, detail: { name } }));
   }
 }

@@ -2,9 +2,10 @@
 import { WaybillError } from '../base/errors.ts';
 import { compareNames } from '../base/names.ts';
 import type { Attributes, DirectoryEntry, Request, Response } from '../broker/calls.ts';
+import type { EventOf } from '../ledger/core/kinds.ts';
 import { has } from '../policy/rights.ts';
 import type { Parts } from './parts.ts';
-import { entryOf } from './session.ts';
+import { withinFolder } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { FileStore, Node } from './store.ts';
 import type { Uploads } from './uploads.ts';
@@ -53,7 +54,12 @@ export class Namespace {
       const now = this.seconds();
       store.insertDirectory(place.parent.id, place.name, now);
       store.touchDirectory(place.parent.id, now);
-      ledger.append(entryOf(who, 'stored', { folder: place.grant.folder, path, directory: true }));
+      ledger.append(who.tenant, {
+        kind: 'made',
+        session: who.session,
+        folder: place.grant.folder,
+        path: withinFolder(path),
+      });
     });
     return {};
   }
@@ -68,7 +74,7 @@ export class Namespace {
         throw new WaybillError('directory-not-empty', `an upload into ${path} is in progress`);
       store.removeNode(node.id);
       store.touchDirectory(place.parent.id, this.seconds());
-      ledger.append(entryOf(who, 'removed', { folder: place.grant.folder, path, directory: true }));
+      ledger.append(who.tenant, removed(who, place, path, null));
     });
     return {};
   }
@@ -93,8 +99,7 @@ export class Namespace {
       this.parts.store.removeNode(node.id);
       this.parts.store.touchDirectory(place.parent.id, this.seconds());
       if (node.version !== null) this.parts.contents.retire(change, node.version, who.session);
-      const { file, version } = node;
-      this.parts.ledger.append(entryOf(who, 'removed', { folder: place.grant.folder, path, file, version }));
+      this.parts.ledger.append(who.tenant, removed(who, place, path, node));
     });
     return {};
   }
@@ -170,13 +175,14 @@ export class Namespace {
 
   private async listed(
     who: FileSession,
-    { path, after }: Request<'files.list'>,
+    { path }: Request<'files.list'>,
     answer: Response<'files.list'>,
     folder: string | null,
   ): Promise<Response<'files.list'>> {
     const count = answer.entries.length;
     await this.parts.store.write(() => {
-      this.parts.ledger.append(entryOf(who, 'listed', { folder, path, after, count }));
+      const { session, tenant } = who;
+      this.parts.ledger.append(tenant, { kind: 'listed', session, folder, count, path: withinFolder(path) });
     });
     return answer;
   }
@@ -203,4 +209,10 @@ function page(entries: DirectoryEntry[], limit: number): Response<'files.list'> 
 
 function topAttributes(): Attributes {
   return { kind: 'directory', size: 0, mtime: 0, atime: 0, permissions: 0o500, partial: false };
+}
+
+export function removed(who: FileSession, place: Below, path: string, node: Node | null): EventOf<'removed'> {
+  const { session } = who;
+  const { file, version } = node ?? { file: null, version: null };
+  return { kind: 'removed', session, folder: place.grant.folder, file, version, path: withinFolder(path) };
 }

@@ -3,11 +3,13 @@
  * durable record, and derives the keys only after that.
  */
 import { WaybillError } from '../base/errors.ts';
+import { addRange } from '../base/ranges.ts';
+import type { ByteRange } from '../base/ranges.ts';
 import type { Request, Response, SegmentRun } from '../broker/calls.ts';
 import type { FileKey } from '../keys/keys.ts';
 import type { Parts } from './parts.ts';
-import { runAt, segmentCount } from './runs.ts';
-import { entryOf } from './session.ts';
+import { plainBytes, runAt, segmentCount } from './runs.ts';
+import { withinFolder } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { Content, Version } from './store.ts';
 import { attributesOf, need, notFound, seesNames } from './view.ts';
@@ -104,9 +106,18 @@ export class Readings {
       // In the same turn as the commit: a session or a right that ended a moment ago releases nothing.
       if (!this.open(reading)) throw new WaybillError('session-ended', 'the reading has ended');
       this.parts.grants.require(who.account, reading.folder, 'read');
-      const { folder, path } = reading;
-      const detail = { folder, path, file: version.file, version: version.id, first, count };
-      this.parts.ledger.append(entryOf(who, 'release', detail));
+      this.parts.ledger.append(who.tenant, {
+        kind: 'release',
+        session: who.session,
+        reading: reading.id,
+        folder: reading.folder,
+        file: version.file,
+        version: version.id,
+        first,
+        count,
+        bytes: plainBytes(version.size, first, count),
+        path: withinFolder(reading.path),
+      });
     });
     reading.released = true;
     const keys = [];
@@ -130,7 +141,7 @@ export class Readings {
   }
 
   /** Also for uploads, whose base is released through a reading of their own. Ending again does nothing. */
-  end(reading: Reading, sent: number | null): void {
+  end(reading: Reading, sent: readonly ByteRange[] | null): void {
     if (!this.open(reading)) return;
     const { who, version } = reading;
     const own = this.bySession.get(who.session);
@@ -141,10 +152,8 @@ export class Readings {
     if (!last && !reading.released) return;
     this.parts.changes.later((change) => {
       if (reading.released) {
-        const { folder, path } = reading;
-        this.parts.ledger.append(
-          entryOf(who, 'sent', { folder, path, file: version.file, version: version.id, bytes: sent }),
-        );
+        const { session, tenant } = who;
+        this.parts.ledger.append(tenant, { kind: 'sent', session, reading: reading.id, ...sentOf(version, sent) });
       }
       if (last) this.parts.contents.dropReplaced(change, version.id, who.session);
     });
@@ -159,4 +168,13 @@ export class Readings {
     if (reading === undefined) throw new WaybillError('handle-invalid', 'the reading has ended');
     return reading;
   }
+}
+
+/** As the front reports it, and no more than the version holds; ranges that are out of order or overlap become plain ones. */
+function sentOf({ file, id, size }: Version, reported: readonly ByteRange[] | null) {
+  let ranges: ByteRange[] = [];
+  for (const [offset, length] of reported ?? [])
+    if (offset < size) ranges = addRange(ranges, offset, Math.min(length, size - offset));
+  const bytes = ranges.reduce((sum, [, length]) => sum + length, 0);
+  return { file, version: id, known: reported !== null, bytes, ranges };
 }

@@ -2,9 +2,9 @@
 import { WaybillError } from '../base/errors.ts';
 import type { Request, Response } from '../broker/calls.ts';
 import type { Change } from './changes.ts';
-import { refuseLookalike } from './namespace.ts';
+import { refuseLookalike, removed } from './namespace.ts';
 import type { Parts } from './parts.ts';
-import { entryOf } from './session.ts';
+import { withinFolder } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { Upload } from './upload-registry.ts';
 import type { Uploads } from './uploads.ts';
@@ -87,16 +87,14 @@ export class Renaming {
     const now = Math.floor(this.parts.now() / 1000);
     store.touchDirectory(from.parent.id, now);
     store.touchDirectory(to.parent.id, now);
-    ledger.append(
-      entryOf(who, 'renamed', {
-        folder: from.grant.folder,
-        path: request.from,
-        toFolder: to.grant.folder,
-        to: request.to,
-        file: from.node?.file ?? null,
-        partial: from.node === null,
-      }),
-    );
+    ledger.append(who.tenant, {
+      kind: 'renamed',
+      session: who.session,
+      folder: from.grant.folder,
+      toFolder: to.grant.folder,
+      path: withinFolder(request.from),
+      toPath: withinFolder(request.to),
+    });
   }
 
   /** Only a file is replaced, and only by a file: a whole tree never disappears under a rename. */
@@ -109,8 +107,7 @@ export class Renaming {
     need(to.grant, 'delete', request.to);
     this.parts.store.removeNode(there.id);
     if (there.version !== null) this.parts.contents.retire(change, there.version, who.session);
-    const { file, version } = there;
-    this.parts.ledger.append(entryOf(who, 'removed', { folder: to.grant.folder, path: request.to, file, version }));
+    this.parts.ledger.append(who.tenant, removed(who, to, request.to, there));
   }
 
   private refuseCycle(directory: number, parent: number): void {

@@ -15,6 +15,11 @@ export function segmentBytes(size: number, segment: number): number {
 }
 
 /** Stored bytes of `plain` bytes at the start of a segment. */
+/** Of the segments first .. first + count - 1 together. */
+export function plainBytes(size: number, first: number, count: number): number {
+  return Math.max(0, Math.min(size, (first + count) * SEGMENT_PLAIN) - first * SEGMENT_PLAIN);
+}
+
 export function storedBytes(plain: number): number {
   return plain + Math.ceil(plain / FRAME_PLAIN) * FRAME_EXTRA;
 }
@@ -98,4 +103,15 @@ function checkBaseRun(
   }
   if (segmentBytes(size, end - 1) !== segmentBytes(base.size, end - 1))
     refuse(`segment ${end - 1} has another length than in the base`);
+}
+
+/** Ascending numbers as [first, count] of those that follow each other. */
+export function consecutive(numbers: readonly number[]): [first: number, count: number][] {
+  const found: [number, number][] = [];
+  for (const number of numbers) {
+    const last = found.at(-1);
+    if (last !== undefined && last[0] + last[1] === number) last[1]++;
+    else found.push([number, 1]);
+  }
+  return found;
 }

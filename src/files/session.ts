@@ -1,6 +1,3 @@
-import type { RecordKind } from '../broker/calls.ts';
-import type { RecordEntry } from '../ledger/ledger.ts';
-
 /** Who asks. The broker makes it from its own table of sessions, never from what a front says. */
 export interface FileSession {
   readonly session: string;
@@ -10,6 +7,8 @@ export interface FileSession {
   readonly address: string;
 }
 
-export function entryOf(who: FileSession, kind: RecordKind, detail: Record<string, unknown>): RecordEntry {
-  return { kind, tenant: who.tenant, account: who.account, session: who.session, address: who.address, detail };
+/** Of a path in a session's view: what lies below the mount, as records of a folder name it. */
+export function withinFolder(path: string): string {
+  const end = path.indexOf('/', 1);
+  return end < 0 ? '/' : path.slice(end);
 }

@@ -3,6 +3,8 @@ import { WaybillError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { checkName, composed } from '../base/names.ts';
 import type { Keys } from '../keys/keys.ts';
+import { changed } from '../ledger/changed.ts';
+import type { Json } from '../ledger/core/fields.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { FileStore, Tenant } from './store.ts';
 
@@ -84,8 +86,8 @@ export class Tenants {
     });
   }
 
-  private record(tenant: string, detail: Record<string, unknown>): void {
-    this.options.ledger.append({ kind: 'administration', tenant, account: null, session: null, address: null, detail });
+  private record(tenant: string, { action, ...detail }: { action: string; [name: string]: Json }): void {
+    this.options.ledger.append(tenant, changed(action, { detail }));
   }
 }
 

@@ -8,8 +8,7 @@ import type { Request, Response } from '../broker/calls.ts';
 import { Charge } from './charge.ts';
 import type { Parts } from './parts.ts';
 import type { Readings } from './readings.ts';
-import { checkRuns, ownedBy, segmentCount } from './runs.ts';
-import { entryOf } from './session.ts';
+import { checkRuns, consecutive, ownedBy, plainBytes, segmentCount } from './runs.ts';
 import type { FileSession } from './session.ts';
 import type { UploadRow } from './store.ts';
 import type { Extent, Upload } from './upload-registry.ts';
@@ -199,8 +198,13 @@ export class Uploads {
 
   /** Inside a write: keys of segments that hold bytes already go out. */
   appendRelease(who: FileSession, upload: Upload, segments: readonly number[]): void {
-    const { id, name, key, blob } = upload;
-    this.parts.ledger.append(entryOf(who, 'release', { upload: id, name, file: key.file, blob, segments }));
+    const folder = this.parts.view.folderOf(upload.parent);
+    const path = this.parts.view.pathOf(upload.parent, upload.name);
+    const named = { session: who.session, reading: upload.id, folder, file: upload.key.file, version: null, path };
+    for (const [first, count] of consecutive(segments)) {
+      const bytes = plainBytes(upload.seen.size, first, count);
+      this.parts.ledger.append(who.tenant, { kind: 'release', ...named, first, count, bytes });
+    }
   }
 
   private async recordRelease(who: FileSession, upload: Upload, segments: readonly number[]): Promise<void> {

@@ -73,6 +73,14 @@ export class View {
     return at?.name ?? null;
   }
 
+  /** Below its folder, a slash before each name: how records name a place. */
+  pathOf(parent: number, name: string): string {
+    let path = `/${name}`;
+    for (let at = this.store.node(parent); at !== null && at.parent !== 0; at = this.store.node(at.parent))
+      path = `/${at.name}${path}`;
+    return path;
+  }
+
   private walk(top: Node, names: readonly string[], path: string, rights: RightBits): Node {
     let at = top;
     for (const name of names) {

@@ -4,6 +4,7 @@
  */
 import { WaybillError } from '../base/errors.ts';
 import { checkName, composed } from '../base/names.ts';
+import { changed } from '../ledger/changed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { fromBits, has, toBits } from './rights.ts';
 import type { Right, RightBits } from './rights.ts';
@@ -76,7 +77,7 @@ export class Grants {
       this.refuseTakenMount(grant);
       this.store.put(grant);
       this.views.delete(account.id);
-      this.record('grant', grant);
+      this.record('grant.add', grant);
     });
     this.views.delete(account.id);
     return grant;
@@ -88,7 +89,7 @@ export class Grants {
       if (grant === undefined) throw new WaybillError('not-found', 'the account has no grant on this folder');
       this.store.remove(account, folder);
       this.views.delete(account);
-      this.record('revoke', grant);
+      this.record('grant.remove', grant);
     });
     this.views.delete(account);
   }
@@ -148,13 +149,7 @@ export class Grants {
 
   private record(action: string, grant: Grant): void {
     const { account, folder, mount } = grant;
-    this.ledger.append({
-      kind: 'administration',
-      tenant: grant.tenant,
-      account: null,
-      session: null,
-      address: null,
-      detail: { action, account, folder, mount, rights: fromBits(grant.rights) },
-    });
+    const detail = { mount, rights: fromBits(grant.rights) };
+    this.ledger.append(grant.tenant, changed(action, { account, folder, detail }));
   }
 }

@@ -6,6 +6,7 @@ import { ContentReader } from './content-reader.ts';
 import type { SessionMemory } from './front-memory.ts';
 import { OpenBlobs } from './open-blobs.ts';
 import { pinContent } from './pinned-content.ts';
+import { SentRanges } from './sent-ranges.ts';
 import { SegmentKeys } from './segment-keys.ts';
 
 export interface ReadingPorts {
@@ -30,7 +31,7 @@ export class Reading {
   private readonly blobs: OpenBlobs;
   private readonly keys: SegmentKeys;
   private readonly reader: ContentReader;
-  private sent = 0;
+  private readonly sent = new SentRanges();
 
   static async open(ports: ReadingPorts, path: string): Promise<Reading> {
     const { broker, session } = ports;
@@ -48,7 +49,7 @@ export class Reading {
       return new Reading(ports, reading, attributes, { blobs, keys, reader });
     } catch (error) {
       await keys.close();
-      await broker.call('file.close', { session, reading, sent: 0 });
+      await broker.call('file.close', { session, reading, sent: [] });
       throw error;
     }
   }
@@ -69,7 +70,7 @@ export class Reading {
 
   async read(offset: number, length: number): Promise<readonly Buffer[]> {
     const parts = await this.reader.read(offset, length);
-    for (const part of parts) this.sent += part.length;
+    this.sent.add(offset, parts);
     return parts;
   }
 
@@ -82,6 +83,6 @@ export class Reading {
     await this.reader.close();
     await Promise.all([this.keys.close(), this.blobs.close()]);
     const { broker, session } = this.ports;
-    broker.call('file.close', { session, reading: this.id, sent: this.sent }).catch(() => undefined);
+    broker.call('file.close', { session, reading: this.id, sent: this.sent.list() }).catch(() => undefined);
   }
 }

@@ -3,6 +3,7 @@ import { asWaybillError } from '../base/errors.ts';
 import type { Attributes, Request, Response } from '../broker/calls.ts';
 import { FrameCipher, storedLength, storedPosition } from '../keys/frame.ts';
 import { FRAMES_PER_SEGMENT, INLINE_PLAIN } from '../keys/layout.ts';
+import { SentRanges } from './sent-ranges.ts';
 import { OpenBlobs } from './open-blobs.ts';
 import { damaged, named, pinContent } from './pinned-content.ts';
 import type { PinnedContent } from './pinned-content.ts';
@@ -41,7 +42,7 @@ export class Upload {
   private times: Times | null = null;
   private writtenAt: number | null = null;
   private baseUsed = false;
-  private sent = 0;
+  private readonly sent = new SentRanges();
 
   static async open(ports: ReadingPorts, path: string, flags: UploadFlags): Promise<Upload> {
     const { create, exclusive, truncate } = flags;
@@ -99,7 +100,7 @@ export class Upload {
 
   async read(offset: number, length: number): Promise<Buffer[]> {
     const parts = await this.content.read(offset, length);
-    for (const part of parts) this.sent += part.length;
+    this.sent.add(offset, parts);
     return parts;
   }
 
@@ -153,7 +154,7 @@ export class Upload {
     if (!this.baseUsed) return;
     this.baseUsed = false;
     const { reading } = this.answer;
-    await this.ports.broker.call('file.close', { session: this.ports.session, reading, sent: this.sent });
+    await this.ports.broker.call('file.close', { session: this.ports.session, reading, sent: this.sent.list() });
   }
 
   private touch(): void {

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { Accounts } from '../../src/accounts/accounts.ts';
 import { WaybillError } from '../../src/base/errors.ts';
-import type { RecordEntry } from '../../src/ledger/ledger.ts';
+import type { EventOf } from '../../src/ledger/core/kinds.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
 import { fingerprint } from '../../src/sshkeys/public-key.ts';
 import { SqliteAccounts } from '../../src/store/sqlite/accounts.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
@@ -104,8 +105,13 @@ describe('administration of accounts', () => {
   });
 
   it('records each change in its own transaction, without secrets', async () => {
-    const records: RecordEntry[] = [];
-    const ledger = { append: (entry: RecordEntry) => void records.push(entry) };
+    const records: EventOf<'changed'>[] = [];
+    const ledger: Ledger = {
+      append: (tenant, event) => {
+        assert.equal(tenant, TENANT);
+        if (event.kind === 'changed') records.push(event);
+      },
+    };
     const accounts = new Accounts({ ...scene.parts, ledger, issuer: 'x' });
     await accounts.create({ tenant: TENANT, login: 'ada', displayName: '', administrator: true });
     await accounts.setPassword('ada', PASSWORD);
@@ -113,7 +119,7 @@ describe('administration of accounts', () => {
     await accounts.setChains('ada', [['password', 'totp']]);
     await accounts.suspend('ada');
     assert.deepEqual(
-      records.map(({ detail }) => detail['action']),
+      records.map(({ action }) => action),
       ['account.add', 'account.password', 'account.totp-enrol', 'account.require', 'account.status'],
     );
     for (const hidden of [PASSWORD, secret, '$argon2']) assert.ok(!JSON.stringify(records).includes(hidden));

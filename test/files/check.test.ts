@@ -34,7 +34,7 @@ function check(): Promise<Omit<CheckStep, 'next'>> {
 
 async function blobOf(path: string): Promise<string> {
   const reading = await client.open(path);
-  await client.call('file.close', { reading: reading.reading, sent: 0 });
+  await client.call('file.close', { reading: reading.reading, sent: [] });
   return join(world.blobFolder.blobs, reading.runs[0]?.blob ?? '');
 }
 
@@ -104,7 +104,7 @@ test('a file key of another file', async () => {
 let largeFile: string | null = null;
 async function versionFile(path: string): Promise<string | null> {
   const reading = await client.open(path);
-  await client.call('file.close', { reading: reading.reading, sent: 0 });
+  await client.call('file.close', { reading: reading.reading, sent: [] });
   largeFile = world.store.content(reading.version)?.version.file ?? null;
   return largeFile;
 }

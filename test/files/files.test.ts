@@ -46,7 +46,7 @@ test('overwriting keeps the old content for the reading that holds it, and no lo
   assert.ok((await client.get('/inbox/a')).equals(young));
   assert.ok((await client.read(reading)).equals(old));
   assert.equal(world.files.usage(tenant).used, 300_000);
-  await client.call('file.close', { reading: reading.reading, sent: 200_000 });
+  await client.call('file.close', { reading: reading.reading, sent: [[0, 200_000]] });
   await world.files.settled();
   assert.equal(world.files.usage(tenant).used, 100_000);
   assert.equal(readdirSync(join(world.folder, 'blobs')).length, 1);
@@ -110,7 +110,7 @@ test('an upload in progress is seen by its account alone, and taken up after a c
   assert.equal(resumed.blob, upload.blob);
   assert.ok(resumed.epoch > upload.epoch);
   assert.equal(resumed.attributes.size, SEGMENT_PLAIN);
-  assert.equal(world.ledger.list({ kind: 'release' }).length, 1);
+  assert.equal(world.ledger.pending('release').length, 1);
   await client.fill(resumed, content, [1]);
   await client.commit(resumed, content.length, [{ first: 0, count: 2, blob: upload.blob }]);
   assert.ok((await client.get('/inbox/big')).equals(content));
@@ -167,9 +167,13 @@ test('a release needs the right, writes a record first, and ends with the sessio
   const reading = await client.open('/inbox/a');
   const request = { reading: reading.reading, first: 0, count: 1 };
   assert.equal((await client.call('release', request)).keys.length, 1);
-  const [record] = world.ledger.list({ kind: 'release' });
-  assert.equal(record?.session, client.who.session);
-  assert.equal(record.detail['version'], reading.version);
+  const entry = world.ledger.pending('release')[0]?.entry;
+  assert.ok(entry?.kind === 'release');
+  const { session, version, first, count, bytes, path } = entry;
+  assert.deepEqual(
+    { session, version, first, count, bytes, path },
+    { session: client.who.session, version: reading.version, first: 0, count: 1, bytes: 100, path: '/a' },
+  );
   await assert.rejects(client.call('release', { ...request, first: 1 }), code('offset-invalid'));
   await assert.rejects(client.again().call('release', request), code('handle-invalid'));
   const folder = world.folders.byName(tenant, 'inbox');

@@ -17,7 +17,7 @@ import { FrameCipher, NonceSequence, plainLength, storedLength, storedPosition }
 import { Keys } from '../../src/keys/keys.ts';
 import { FRAMES_PER_SEGMENT, FRAME_PLAIN } from '../../src/keys/layout.ts';
 import { RootKeyFile } from '../../src/keys/root-key.ts';
-import { PlainLedger } from '../../src/ledger/ledger.ts';
+import { Recorder } from '../../src/ledger/recorder.ts';
 import { Grants } from '../../src/policy/grants.ts';
 import { ALL_RIGHTS } from '../../src/policy/rights.ts';
 import type { Right } from '../../src/policy/rights.ts';
@@ -40,7 +40,7 @@ export class World {
   readonly store: FileStore;
   readonly blobFolder: BlobFolder;
   readonly keys: Keys;
-  readonly ledger: PlainLedger;
+  readonly ledger: Recorder;
   readonly grants: Grants;
   readonly files: Files;
   readonly tenants: Tenants;
@@ -71,7 +71,7 @@ export class World {
     const blobFolder = await BlobFolder.open(folder);
     const blobs = options.wrapBlobs?.(blobFolder) ?? blobFolder;
     const keys = await Keys.open(new SqliteKeys(database), new RootKeyFile(join(folder, 'root.key')));
-    const ledger = new PlainLedger(new SqliteLedger(database));
+    const ledger = new Recorder(new SqliteLedger(database));
     const grants = new Grants(new SqliteGrants(database), ledger);
     const failures: unknown[] = [];
     const time = { offset: 0 };
@@ -210,7 +210,7 @@ export class Client {
   async get(path: string): Promise<Buffer> {
     const reading = await this.open(path);
     const content = await this.read(reading);
-    await this.call('file.close', { reading: reading.reading, sent: content.length });
+    await this.call('file.close', { reading: reading.reading, sent: [[0, content.length]] });
     return content;
   }
 

@@ -11,7 +11,7 @@ import { completeFirstStart } from '../../src/first-start/first-account.ts';
 import type { FirstAccountParts } from '../../src/first-start/first-account.ts';
 import { Keys } from '../../src/keys/keys.ts';
 import { RootKeyFile } from '../../src/keys/root-key.ts';
-import { PlainLedger } from '../../src/ledger/ledger.ts';
+import { Recorder } from '../../src/ledger/recorder.ts';
 import { Grants } from '../../src/policy/grants.ts';
 import { parsePrivateKey } from '../../src/sshkeys/private-key.ts';
 import { SqliteAccounts } from '../../src/store/sqlite/accounts.ts';
@@ -38,7 +38,7 @@ async function parts(dataFolder: string): Promise<FirstAccountParts & { database
   const database = new Database(path.join(dataFolder, 'meta', 'waybill.db'));
   opened.push(database);
   const keys = await Keys.open(new SqliteKeys(database), new RootKeyFile(path.join(dataFolder, 'keys', 'root.key')));
-  const ledger = new PlainLedger(new SqliteLedger(database));
+  const ledger = new Recorder(new SqliteLedger(database));
   const grants = new Grants(new SqliteGrants(database), ledger);
   const store = new SqliteFiles(database);
   return {

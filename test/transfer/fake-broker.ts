@@ -9,6 +9,7 @@ import path from 'node:path';
 import { WaybillError } from '../../src/base/errors.ts';
 import { SILENT } from '../../src/base/log.ts';
 import { FRONT_CALLS } from '../../src/broker/calls.ts';
+import type { ByteRange } from '../../src/base/ranges.ts';
 import type { Attributes, BrokerCaller, FrontCallName, Request, Response, SegmentRun } from '../../src/broker/calls.ts';
 import { checkRuns, ownedBy } from '../../src/files/runs.ts';
 import { createSessionFiles } from '../../src/transfer/session-files.ts';
@@ -38,7 +39,7 @@ interface FakeUpload {
 
 interface FakeReading {
   version: FakeVersion | null;
-  sent: number | null;
+  sent: readonly ByteRange[] | null;
 }
 
 type Handler<N extends FrontCallName> = (request: Request<N>) => Response<N>;
