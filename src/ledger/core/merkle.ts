@@ -44,6 +44,10 @@ export function isSize(value: number): boolean {
   return Number.isSafeInteger(value) && value >= 0;
 }
 
+export function isPowerOfTwo(value: number): boolean {
+  return value >= 1 && 2 ** Math.round(Math.log2(value)) === value;
+}
+
 export function checkSize(value: number, what = 'tree size'): void {
   if (!isSize(value)) throw invalid(`${what} ${value} is not a whole number from 0 to 2^53 - 1`);
 }
@@ -64,7 +68,7 @@ export function foldRight(hashes: readonly Uint8Array[]): Buffer {
 /** The root over consecutive hashes in one buffer, of which there are a power of two. */
 export function perfectRoot(hashes: Buffer): Buffer {
   let width = hashes.length / HASH_BYTES;
-  if (!Number.isInteger(Math.log2(width))) throw invalid(`${hashes.length} bytes are not the hashes of a perfect tree`);
+  if (!isPowerOfTwo(width)) throw invalid(`${hashes.length} bytes are not the hashes of a perfect tree`);
   const work = Buffer.from(hashes);
   for (; width > 1; width /= 2) {
     for (let at = 0; at < width * HASH_BYTES; at += 2 * HASH_BYTES) {
