@@ -36,9 +36,17 @@ import { completeFirstStart } from './first-start/first-account.ts';
 import type { FirstAccount } from './first-start/first-account.ts';
 import { openHostKeys } from './first-start/host-keys.ts';
 import type { LoadedHostKey } from './first-start/host-keys.ts';
+import { KeyActs } from './keys/key-acts.ts';
 import { Keys } from './keys/keys.ts';
+import { recordsInto } from './keys/records.ts';
 import { RootKeyFile } from './keys/root-key.ts';
+import { dependenciesDigest } from './ledger/dependencies.ts';
+import type { EntryStore } from './ledger/entry-store.ts';
+import { recordStart, recordStop } from './ledger/node.ts';
+import type { LedgerNode } from './ledger/node.ts';
 import { Recorder } from './ledger/recorder.ts';
+import { openSequencer } from './ledger/recovery.ts';
+import { openLedgerKey } from './ledger/signing-key.ts';
 import { Grants } from './policy/grants.ts';
 import { fingerprint } from './sshkeys/public-key.ts';
 import { BlobFolder } from './store/folder/blob-folder.ts';
@@ -93,13 +101,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lock(folder, undo);
     const rooms = await openRooms(folder, options.reserve, log, undo);
     const broker = await startBroker(options, rooms, banner, undo);
+    const keyActs = startKeyActs(rooms, broker, undo);
     const listeners = await listen(options, broker);
     const { first, created } = await completeFirstStart({
       dataFolder: folder.root,
       ...rooms,
       defaultQuota: options.quota,
     });
-    await startAdministration(options, folder, rooms, broker, listeners, undo);
+    await startAdministration(options, folder, { ...rooms, keyActs }, broker, listeners, undo);
     startSweeping(rooms.files, log, undo);
     const ready = {
       listeners,
@@ -135,7 +144,9 @@ interface Rooms {
   readonly database: Database;
   readonly blobs: BlobFolder;
   readonly keys: Keys;
+  readonly keyStore: SqliteKeys;
   readonly ledger: Recorder;
+  readonly node: LedgerNode;
   readonly grants: Grants;
   readonly fileStore: SqliteFiles;
   readonly files: Files;
@@ -152,10 +163,12 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
   undo.push(() => {
     database.close();
   });
-  const keys = await Keys.open(new SqliteKeys(database), new RootKeyFile(folder.rootKey));
+  const keyStore = new SqliteKeys(database);
+  const keys = await Keys.open(keyStore, new RootKeyFile(folder.rootKey));
   const hostKeys = await openHostKeys(folder.keys, Date.now());
   const nameOf = (tenant: string): string => fileStore.tenant(tenant)?.name ?? '';
-  const ledger = new Recorder(new SqliteLedger(database), { nameOf });
+  const ledgerStore = new SqliteLedger(database);
+  const ledger = new Recorder(ledgerStore, { nameOf });
   const grants = new Grants(new SqliteGrants(database), ledger);
   const fileStore = new SqliteFiles(database);
   const blobs = await BlobFolder.open(folder.root);
@@ -177,7 +190,7 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
   const tenants = new Tenants({ store: fileStore, keys, ledger, holds });
   const hasUploads = (directory: number): boolean => files.hasUploads(directory);
   const folders = new Folders({ store: fileStore, grants, ledger, hasUploads });
-  const opened = { database, blobs, keys, ledger, grants, fileStore, files, folders, tenants, retries };
+  const opened = { database, blobs, keys, keyStore, ledger, grants, fileStore, files, folders, tenants, retries };
   return { log, ...opened, accountStore, accounts, hostKeys };
 }
 
@@ -213,7 +226,7 @@ async function startBroker(options: ServerOptions, rooms: Rooms, banner: string 
       slowing: new Slowing(),
       limits: SIGN_IN_LIMITS,
     },
-    node: { run: randomBytes(16).toString('hex'), name: hostname(), software: `waybill ${manifest.version}` },
+    node: rooms.node,
     write: (action) => database.write(action),
     writePatiently: (action) => database.writePatiently(action),
     tenantName: (tenant) => fileStore.tenant(tenant)?.name ?? null,
@@ -233,6 +246,23 @@ async function startBroker(options: ServerOptions, rooms: Rooms, banner: string 
     throw new WaybillError('internal', 'a front process ended before it was ready; the log says why');
   }
   return broker;
+}
+
+/** What a stop or a crash left of rotations and shreddings goes on from here. */
+function startKeyActs({ keys, keyStore, ledger, files, log }: Rooms, broker: Broker, undo: Undo[]): KeyActs {
+  const keyActs = new KeyActs({
+    keys,
+    store: keyStore,
+    record: recordsInto(ledger),
+    endSessions: (tenant, reason) => broker.connections.end((session) => session.tenant === tenant, reason),
+    removeContents: (tenant, stopped) => files.removeContents(tenant, stopped),
+    report: (err) => {
+      log.error({ err }, 'keys could not be wrapped again or removed; it is tried again');
+    },
+  });
+  undo.push(() => keyActs.stop());
+  keyActs.resume();
+  return keyActs;
 }
 
 async function listen(options: ServerOptions, broker: Broker): Promise<Ready['listeners'][number][]> {
@@ -255,7 +285,7 @@ function firstAddress(listeners: Ready['listeners'], hostKeys: readonly LoadedHo
 async function startAdministration(
   options: ServerOptions,
   folder: DataFolder,
-  rooms: Rooms,
+  rooms: Rooms & { readonly keyActs: KeyActs },
   broker: Broker,
   listeners: Ready['listeners'],
   undo: Undo[],

@@ -48,9 +48,9 @@ export const ROOMS: readonly Room[] = [
     imports: ['accounts', 'policy', 'files', 'keys', 'ledger', 'sshkeys', 'config', 'api', 'base'],
   },
   { room: 'accounts', imports: ['sshkeys', 'ledger/changed.ts', 'base'], types: ['broker/calls.ts', 'keys/sealer.ts', 'ledger'] },
-  { room: 'policy', imports: ['ledger/changed.ts', 'base'], types: ['ledger'] },
+  { room: 'policy', imports: ['ledger/changed.ts', 'base'], types: ['keys/sealer.ts', 'ledger'] },
   { room: 'files', imports: ['keys', 'policy', 'ledger/changed.ts', 'base'], types: ['broker/calls.ts', 'ledger'] },
-  { room: 'keys', imports: ['base'] },
+  { room: 'keys', imports: ['base'], types: ['ledger'] },
   { room: 'ledger', imports: ['base'] },
   // Pure: shared with the offline verifier, which trusts no server.
   { room: 'ledger/core', imports: ['base/bytes.ts', 'base/errors.ts'] },

@@ -37,6 +37,13 @@ export const ERRORS = {
   'root-key-missing':
     'The data folder has content, but its root key is gone. Put the root key back from its safe copy.',
   'root-key-wrong': 'The root key is not the one this data folder was made with. Put the right one back.',
+  'root-key-unreachable':
+    'The service that holds the root key does not answer. Check that it runs and can be reached; the message names it.',
+  'root-key-sealed': 'The service that holds the root key is sealed. Unseal it, then try again.',
+  'root-key-denied':
+    'The service that holds the root key does not allow this. Check the token or role, and the policy it has there.',
+  'root-key-answer-invalid':
+    'The service that holds the root key answered in a form that is not its own. Check the address, mount and key name.',
   'already-running': 'Another server uses this data folder. Stop it first.',
   'not-running': 'No server is running on this data folder. Start it with: waybill serve --data DIR',
   'address-in-use': 'The address is taken by another program. Choose another with --sftp ADDRESS:PORT.',
@@ -46,6 +53,8 @@ export const ERRORS = {
   'legal-hold': 'The folder is under legal hold: nothing in it is removed or replaced until the operator lifts it.',
   'approval-needed':
     'This act needs a second administrator. It waits under the reference that the message names: waybill approve REFERENCE',
+  'tenant-locked':
+    "The tenant's keys are out of service for now. The operator can put them back: waybill tenant unlock",
   'tenant-shredded': "The tenant's keys were destroyed. Its content cannot be read by anybody any more.",
   'ledger-entry-invalid': 'Bytes of a ledger are not an entry of a known form. The message names the place.',
   'ledger-proof-invalid': 'A proof over a ledger does not hold. The message says which, and what does not fit.',

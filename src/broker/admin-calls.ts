@@ -36,6 +36,8 @@ const tenant = z.object({
   used: count,
   folders: count,
   accounts: count,
+  /** Of its keys. */
+  state: z.enum(['in-use', 'locked', 'shredded']),
 });
 export type TenantRow = z.infer<typeof tenant>;
 
@@ -150,6 +152,40 @@ export const ADMIN_CALLS = {
   'tenant.set-quota': changes(z.object({ name: label, quota: count.nullable() }), tenant),
   /** Refused while the tenant still has folders or accounts: nothing disappears by a slip of the hand. */
   'tenant.remove': changes(z.object({ name: label }), nothing),
+  /** Its keys leave the memory and its sessions end before the answer; every call for it says `tenant-locked`. */
+  'tenant.lock': changes(z.object({ name: label }), z.object({ name: label, ended: count })),
+  'tenant.unlock': changes(z.object({ name: label }), nothing),
+  /** Answers when new files use the new key; the keys of older files follow in the background. */
+  'tenant.rotate-key': changes(z.object({ name: label }), z.object({ name: label, key: id })),
+  /** For ever. `confirm` repeats the name. */
+  'tenant.shred': changes(
+    z.object({ name: label, confirm: label }),
+    z.object({ name: label, keys: count, ended: count, traces: z.enum(['gone', 'kept', 'pending']) }),
+  ),
+
+  'rootkey.show': reads(
+    nothing,
+    z.object({
+      provider: z.string(),
+      place: z.string(),
+      current: z.string(),
+      versions: z.array(z.object({ root: z.string(), state: z.string(), keys: count })),
+      /** Tenants with files that are still to be moved to a younger tenant key. */
+      rotating: z.array(label),
+    }),
+  ),
+  'rootkey.rotate': changes(
+    nothing,
+    z.object({
+      from: z.string(),
+      to: z.string(),
+      rewrapped: count,
+      stuck: count,
+      retired: z.array(z.string()),
+      /** False when a provider keeps a version that is out of use. */
+      destroyed: z.boolean(),
+    }),
+  ),
 
   'folder.add': changes(z.object({ tenant: label, name: label }), folder),
   'folder.list': reads(z.object({ tenant: label.nullable() }), z.object({ folders: z.array(folder) })),
@@ -204,7 +240,13 @@ export const ADMIN_CALLS = {
   /** A bounded part of the walk over the store; call again with `after` = `next` until that is null. */
   'check.next': reads(
     z.object({ after: z.string().max(200).nullable() }),
-    z.object({ versions: count, bytes: count, findings: z.array(finding), next: z.string().nullable() }),
+    z.object({
+      versions: count,
+      bytes: count,
+      skipped: count,
+      findings: z.array(finding),
+      next: z.string().nullable(),
+    }),
   ),
 } as const satisfies Record<string, CallRow>;
 

@@ -4,6 +4,8 @@ import type { CheckStep } from '../files/check.ts';
 import type { Folders } from '../files/folders.ts';
 import type { Tenants } from '../files/tenants.ts';
 import type { Grants } from '../policy/grants.ts';
+import type { KeyActs } from '../keys/key-acts.ts';
+import type { Keys } from '../keys/keys.ts';
 import type { PublicKey } from '../sshkeys/public-key.ts';
 import type { AdminCalls, AdminResponse } from './admin-calls.ts';
 import type { Caller } from './calls.ts';
@@ -20,6 +22,8 @@ export interface AdministrationParts {
   readonly accounts: Accounts;
   readonly grants: Grants;
   readonly connections: Pick<Connections, 'list' | 'end'>;
+  readonly keys: Pick<Keys, 'stateOf'>;
+  readonly keyActs: KeyActs;
   readonly hostKeys: readonly PublicKey[];
   /** Quota of tenants that are added without one. */
   readonly defaultQuota: number | null;

@@ -1,8 +1,12 @@
 import type { Folder, Tenant } from '../files/store.ts';
 import type { FolderRow, TenantRow } from './admin-calls.ts';
+import type { KeyActCall } from './administration-key-acts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 
-type TenantCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `tenant.${string}` | `folder.${string}`>>;
+type TenantCalls = Pick<
+  AdminHandlers,
+  Exclude<Extract<keyof AdminHandlers, `tenant.${string}` | `folder.${string}`>, KeyActCall>
+>;
 
 export function tenantHandlers(parts: AdministrationParts): TenantCalls {
   const { tenants, folders, accounts } = parts;
@@ -35,10 +39,18 @@ export function tenantHandlers(parts: AdministrationParts): TenantCalls {
   };
 }
 
-function tenantRow({ folders, accounts, usage }: AdministrationParts, tenant: Tenant): TenantRow {
+function tenantRow({ folders, accounts, usage, keys }: AdministrationParts, tenant: Tenant): TenantRow {
   const { id, name, displayName, quota } = tenant;
   const { used } = usage(id);
-  return { name, displayName, quota, used, folders: folders.list(id).length, accounts: accounts.list(id).length };
+  return {
+    name,
+    displayName,
+    quota,
+    used,
+    folders: folders.list(id).length,
+    accounts: accounts.list(id).length,
+    state: keys.stateOf(id),
+  };
 }
 
 function folderRow({ folders }: AdministrationParts, tenant: Tenant, folder: Folder): FolderRow {

@@ -3,6 +3,7 @@ import { WaybillError } from '../base/errors.ts';
 import type { Finding } from '../files/check.ts';
 import type { FindingRow } from './admin-calls.ts';
 import { accountHandlers, grantHandlers } from './administration-accounts.ts';
+import { keyActHandlers } from './administration-key-acts.ts';
 import { keyHandlers } from './administration-keys.ts';
 import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
@@ -16,11 +17,12 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
     ...accountHandlers(parts),
     ...grantHandlers(parts),
     ...keyHandlers(parts),
+    ...keyActHandlers(parts),
     ...sessionHandlers(parts),
     'server.status': () => parts.status(),
     'check.next': async ({ after }) => {
-      const { versions, bytes, findings, next } = await parts.check(after ?? '');
-      return { versions, bytes, findings: findings.map(findingRow), next };
+      const { versions, bytes, skipped, findings, next } = await parts.check(after ?? '');
+      return { versions, bytes, skipped, findings: findings.map(findingRow), next };
     },
   };
 }

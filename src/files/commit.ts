@@ -133,7 +133,8 @@ export class Committing {
     const { store, quota, contents } = this.parts;
     const { tenant } = upload;
     const usedBefore = quota.used(tenant);
-    store.insertFileKey(upload.key);
+    // The tenant key may have been rotated since the upload began: no row may come to need the older one again.
+    store.insertFileKey(this.parts.keys.renewed(upload.key));
     store.insertVersion(version);
     if (version.inlineBlob !== null) {
       if (call.inline !== null) store.insertInline(version.id, call.inline);

@@ -10,6 +10,7 @@ import type { BlobStore } from './blobs.ts';
 import { Changes } from './changes.ts';
 import { Committing } from './commit.ts';
 import { Contents } from './contents.ts';
+import { removeDelivered } from './deliveries.ts';
 import { Namespace } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { Quota } from './quota.ts';
@@ -18,6 +19,7 @@ import { recover } from './recovery.ts';
 import type { Recovered } from './recovery.ts';
 import { Room } from './room.ts';
 import { Renaming } from './rename.ts';
+import { removeContents } from './shredded-contents.ts';
 import type { FileSession } from './session.ts';
 import type { FileStore } from './store.ts';
 import { UploadOpening } from './upload-open.ts';
@@ -126,9 +128,10 @@ export class Files {
     await this.uploads.endSession(session);
   }
 
-  /** To be called now and then: discards uploads in progress that nobody has taken up for too long. */
-  sweep(): Promise<number> {
-    return this.uploads.sweep(this.parts.now() - this.expiryMs);
+  /** To be called now and then: uploads in progress that nobody has taken up for too long, files that were delivered. */
+  async sweep(): Promise<number> {
+    const discarded = await this.uploads.sweep(this.parts.now() - this.expiryMs);
+    return discarded + (await removeDelivered(this.parts));
   }
 
   /** Resolves when nothing is under way in the background; the store may be closed then. */
@@ -139,6 +142,11 @@ export class Files {
   /** Bytes used by the tenant, uploads in progress included. */
   usage(tenant: string): { limit: number | null; used: number } {
     return this.parts.quota.usage(tenant);
+  }
+
+  /** Of a shredded tenant: names, versions, blobs, uploads in progress. Safe to begin again after a crash. */
+  removeContents(tenant: string, stopped?: () => boolean): Promise<{ files: number; done: boolean }> {
+    return removeContents(this.parts, this.uploads, tenant, stopped);
   }
 
   /** An upload in progress anywhere in this directory. */
@@ -152,7 +160,7 @@ function handlersOf(parts: Parts, readings: Readings, uploads: Uploads): FileHan
   const renaming = new Renaming(parts, uploads);
   const opening = new UploadOpening(parts, readings, uploads);
   const committing = new Committing(parts, uploads);
-  return {
+  return onlyUsable(parts.keys, {
     'files.stat': (who, request) => namespace.stat(who, request),
     'files.list': (who, request) => namespace.list(who, request),
     'files.mkdir': (who, request) => namespace.mkdir(who, request),
@@ -170,5 +178,17 @@ function handlersOf(parts: Parts, readings: Readings, uploads: Uploads): FileHan
     'upload.progress': (who, request) => uploads.progress(who, request),
     'upload.commit': (who, request) => committing.commit(who, request),
     'upload.discard': (who, request) => uploads.discard(who, request),
-  };
+  });
+}
+
+/** Of a tenant whose keys are out of service nothing is answered, and the reason is plain. */
+function onlyUsable(keys: Keys, handlers: FileHandlers): FileHandlers {
+  const guarded = Object.entries(handlers).map(([name, handler]) => [
+    name,
+    (who: FileSession, request: never): unknown => {
+      keys.requireUsable(who.tenant);
+      return (handler as (who: FileSession, request: never) => unknown)(who, request);
+    },
+  ]);
+  return Object.fromEntries(guarded) as FileHandlers;
 }

@@ -36,11 +36,12 @@ export class Tenants {
       quota,
       used: 0,
     };
+    const key = await keys.newTenantKey(tenant.id);
     await store.write(() => {
       if (store.tenants().some((other) => composed(other.name) === composed(name)))
         throw new WaybillError('already-exists', `tenant "${name}" exists`);
       store.insertTenant(tenant, (this.options.now ?? Date.now)());
-      keys.createTenantKey(tenant.id);
+      keys.insertTenantKey(key);
       this.record(tenant.id, { action: 'tenant.create', name, quota });
     });
     return tenant;
@@ -84,6 +85,7 @@ export class Tenants {
       store.removeTenant(id);
       this.record(id, { action: 'tenant.remove', name });
     });
+    keys.forgetTenant(id);
   }
 
   private record(tenant: string, { action, ...detail }: { action: string; [name: string]: Json }): void {

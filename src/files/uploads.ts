@@ -42,7 +42,7 @@ export class Uploads {
       });
     try {
       await this.parts.store.write(() => {
-        if (first) this.parts.store.insertUpload(rowOf(upload));
+        if (first) this.parts.store.insertUpload({ ...rowOf(upload), key: this.parts.keys.renewed(upload.key) });
       });
     } catch (error) {
       if (first) upload.persisted = false;
@@ -56,6 +56,9 @@ export class Uploads {
     const { first, count, size } = request;
     // A key further out would be charged with nothing.
     if (first >= segmentCount(size)) throw new WaybillError('offset-invalid', 'the upload has no such segment');
+    const folder = this.parts.view.folderOf(upload.parent);
+    if (folder === null) throw new WaybillError('not-found', 'the directory of the upload is gone');
+    this.parts.grants.requireFrom(who, folder, 'write');
     const asked = Array.from({ length: count }, (_, index) => first + index);
     await this.parts.room.forUpload(upload, upload.charge.more(asked, size), () => {
       if (upload.session !== who.session) throw new WaybillError('session-ended', 'the upload has ended');

@@ -10,7 +10,7 @@ import { parseCommandLine } from '../../src/cli/parse.ts';
 const ED25519 = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJuq5BSvLiMmELyHNqBOvDKL3fMbGIyqVxZB4yVsmqBn somebody';
 const ID = '0123456789abcdef0123456789abcdef';
 
-const tenant = { name: 't', displayName: 'T', quota: null, used: 5, folders: 1, accounts: 1 };
+const tenant = { name: 't', displayName: 'T', quota: null, used: 5, folders: 1, accounts: 1, state: 'in-use' };
 const folder = { tenant: 't', name: 'f', files: 1, bytes: 2048 };
 const account = {
   login: 'anna',
@@ -66,6 +66,18 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'tenant.list': { tenants: [tenant] },
   'tenant.set-quota': tenant,
   'tenant.remove': nothing,
+  'tenant.lock': { name: 't', ended: 1 },
+  'tenant.unlock': nothing,
+  'tenant.rotate-key': { name: 't', key: ID },
+  'tenant.shred': { name: 't', keys: 1, ended: 1, traces: 'gone' },
+  'rootkey.show': {
+    provider: 'file',
+    place: '/d/keys/root.key',
+    current: 'file:1',
+    versions: [{ root: 'file:1', state: 'current', keys: 3 }],
+    rotating: [],
+  },
+  'rootkey.rotate': { from: 'file:1', to: 'file:2', rewrapped: 3, stuck: 0, retired: ['file:1'], destroyed: true },
   'folder.add': folder,
   'folder.list': { folders: [folder] },
   'folder.remove': nothing,
@@ -90,7 +102,7 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'key.host': { keys: [{ algorithm: 'ssh-ed25519', fingerprint: 'SHA256:x', line: 'ssh-ed25519 AAAA' }] },
   'session.list': { sessions: [session] },
   'session.end': { ended: 1 },
-  'check.next': { versions: 1, bytes: 10, findings: [], next: null },
+  'check.next': { versions: 1, bytes: 10, skipped: 0, findings: [], next: null },
 };
 
 interface Ran {
@@ -137,6 +149,12 @@ const LINES: Readonly<Record<string, string>> = {
   'tenant list': 'tenant list',
   'tenant set-quota': 'tenant set-quota t none',
   'tenant remove': 'tenant remove t',
+  'tenant lock': 'tenant lock t',
+  'tenant unlock': 'tenant unlock t',
+  'tenant rotate-key': 'tenant rotate-key t',
+  'tenant shred': 'tenant shred t --yes t',
+  'rootkey show': 'rootkey show',
+  'rootkey rotate': 'rootkey rotate',
   'folder add': 'folder add t/f',
   'folder list': 'folder list t',
   'folder remove': 'folder remove t/f',
@@ -279,13 +297,14 @@ describe('commands', () => {
       return {
         versions: 1,
         bytes: 10,
+        skipped: 0,
         findings: part === 2 ? [damaged, orphan] : [],
         next: part < 3 ? String(part) : null,
       };
     };
     const ran = await run('check --json', { answers: { 'check.next': next } });
     assert.equal(ran.code, 8);
-    assert.deepEqual(JSON.parse(ran.out), { versions: 3, bytes: 30, findings: [damaged, orphan] });
+    assert.deepEqual(JSON.parse(ran.out), { versions: 3, bytes: 30, skipped: 0, findings: [damaged, orphan] });
     assert.deepEqual(
       ran.calls.map(({ request }) => request),
       [{ after: '' }, { after: '1' }, { after: '2' }],

@@ -39,9 +39,11 @@ function open(options: { create?: boolean } = {}): Promise<Keys> {
 }
 
 async function withTenant(keys: Keys, tenant: string): Promise<void> {
+  const row = await keys.newTenantKey(tenant);
   await database.write(() => {
-    keys.createTenantKey(tenant);
+    keys.insertTenantKey(row);
   });
+  keys.currentChanged(tenant);
 }
 
 /** The error must name the file and say what to do. */
@@ -93,7 +95,7 @@ test('an altered root key, or another one, is refused', async () => {
   }
   rmSync(file);
   const other = new RootKeyFile(file);
-  other.create();
+  await other.create();
   await assert.rejects(open(), refused('root-key-wrong'));
   writeFileSync(file, text);
   await open();
@@ -114,9 +116,9 @@ test('a root key that others can read, or a link, is refused', async () => {
 });
 
 test('a crash between making the root key and remembering it is healed by the next start', async () => {
-  const { id } = new RootKeyFile(file).create();
-  await open();
-  assert.equal(new SqliteKeys(database).root()?.id, id);
+  const root = await new RootKeyFile(file).create();
+  const keys = await open();
+  assert.equal(keys.roots.current.root, root);
 });
 
 test('a reader never makes keys', async () => {

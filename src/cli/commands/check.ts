@@ -13,15 +13,18 @@ export const CHECK_COMMAND = command({
   arguments: {},
   options: {},
   async run(_input, { server, output }) {
-    const total = { versions: 0, bytes: 0, findings: [] as FindingRow[] };
+    const total = { versions: 0, bytes: 0, skipped: 0, findings: [] as FindingRow[] };
     for (let after: string | null = ''; after !== null;) {
       const part: AdminResponse<'check.next'> = await server.call('check.next', { after });
       total.versions += part.versions;
       total.bytes += part.bytes;
+      total.skipped += part.skipped;
       total.findings.push(...part.findings);
       for (const row of part.findings) output.note(describe(row));
       after = part.next;
     }
+    if (total.skipped > 0)
+      output.note(`note: ${total.skipped} versions of locked or shredded tenants were not looked at`);
     const damaged = total.findings.filter(({ problem }) => problem !== 'orphan').length;
     const verdict = damaged === 0 ? 'all are whole' : `${damaged} ${damaged === 1 ? 'is' : 'are'} damaged`;
     output.answer(total, `${total.versions} versions, ${formatSize(total.bytes)} checked; ${verdict}.`);

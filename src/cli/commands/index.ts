@@ -6,6 +6,7 @@ import { completionCommand } from './completion.ts';
 import { FOLDER_COMMANDS } from './folder.ts';
 import { GRANT_COMMANDS } from './grant.ts';
 import { KEY_COMMANDS } from './key.ts';
+import { ROOTKEY_COMMANDS } from './rootkey.ts';
 import { SERVE_COMMAND } from './serve.ts';
 import { SESSION_COMMANDS } from './session.ts';
 import { STATUS_COMMAND } from './status.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly Command[] = [
   ...ACCOUNT_COMMANDS,
   ...GRANT_COMMANDS,
   ...KEY_COMMANDS,
+  ...ROOTKEY_COMMANDS,
   ...SESSION_COMMANDS,
   CHECK_COMMAND,
   completionCommand(() => COMMANDS),
@@ -33,6 +35,7 @@ export const GROUPS: readonly Group[] = [
   { name: 'account', doc: 'People and services: add, suspend, passwords, one-time codes, what a sign-in needs.' },
   { name: 'grant', doc: 'Who may do what in which folder.' },
   { name: 'key', doc: 'SSH keys and certificate authorities that sign in, revocation, host keys.' },
+  { name: 'rootkey', doc: 'The root key that everything is wrapped with: where it is, its versions, rotation.' },
   { name: 'session', doc: 'Sessions that are open now: list and end them.' },
   { name: 'check', doc: CHECK_COMMAND.doc },
   { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },

@@ -13,6 +13,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   held: FX.PERMISSION_DENIED,
   'flow-refused': FX.PERMISSION_DENIED,
   'legal-hold': FX.PERMISSION_DENIED,
+  'tenant-locked': FX.PERMISSION_DENIED,
   'tenant-shredded': FX.PERMISSION_DENIED,
   'session-ended': FX.PERMISSION_DENIED,
   'not-your-session': FX.PERMISSION_DENIED,
