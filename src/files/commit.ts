@@ -69,11 +69,13 @@ export class Committing {
     if (ended.get(who.session) === 'by the operator') throw new WaybillError('session-ended', 'the session was ended');
     const folder = view.folderOf(upload.parent);
     if (folder === null) throw new WaybillError('not-found', 'the directory of the upload is gone');
-    grants.require(who.account, folder, 'write');
+    grants.requireFrom(who, folder, 'write');
     const node = store.child(upload.parent, upload.name);
     if (node?.kind === 'directory') throw new WaybillError('is-a-directory', `${upload.name} is a directory`);
-    if (node !== null) grants.require(who.account, folder, 'delete');
-    else refuseLookalike(store, upload.parent, upload.name);
+    if (node !== null) {
+      grants.require(who.account, folder, 'delete');
+      grants.legalHolds.refuse(folder, upload.name);
+    } else refuseLookalike(store, upload.parent, upload.name);
     const now = Math.floor(this.parts.now() / 1000);
     const mtime = call.mtime ?? upload.mtime ?? now;
     const version = this.versionOf(who, upload, call, mtime);

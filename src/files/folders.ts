@@ -59,6 +59,7 @@ export class Folders {
       if (folder === null) throw new WaybillError('not-found', 'the folder does not exist');
       if (store.hasChildren(folder.root) || hasUploads(folder.root))
         throw new WaybillError('directory-not-empty', `folder "${folder.name}" still holds files`);
+      grants.legalHolds.refuse(id, `folder "${folder.name}"`);
       grants.forgetFolder(id);
       store.removeFolder(folder);
       this.record(folder, 'folder.remove');

@@ -70,6 +70,7 @@ export class Namespace {
     await changes.run(() => {
       const place = this.parts.view.below(who, path);
       const node = this.emptyDirectory(who, path);
+      this.parts.grants.legalHolds.refuse(place.grant.folder, path);
       if (uploads.hasAny(node.id))
         throw new WaybillError('directory-not-empty', `an upload into ${path} is in progress`);
       store.removeNode(node.id);
@@ -96,6 +97,7 @@ export class Namespace {
       const { node } = place;
       if (node === null) throw notFound(path);
       if (node.kind === 'directory') throw new WaybillError('is-a-directory', `${path} is a directory`);
+      this.parts.grants.legalHolds.refuse(place.grant.folder, path);
       this.parts.store.removeNode(node.id);
       this.parts.store.touchDirectory(place.parent.id, this.seconds());
       if (node.version !== null) this.parts.contents.retire(change, node.version, who.session);

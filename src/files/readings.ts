@@ -7,6 +7,8 @@ import { addRange } from '../base/ranges.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import type { Request, Response, SegmentRun } from '../broker/calls.ts';
 import type { FileKey } from '../keys/keys.ts';
+import type { Grant } from '../policy/grants.ts';
+import type { Pickups } from '../policy/pickups.ts';
 import type { Parts } from './parts.ts';
 import { plainBytes, runAt, segmentCount } from './runs.ts';
 import { withinFolder } from './session.ts';
@@ -105,7 +107,8 @@ export class Readings {
     await this.parts.store.write(() => {
       // In the same turn as the commit: a session or a right that ended a moment ago releases nothing.
       if (!this.open(reading)) throw new WaybillError('session-ended', 'the reading has ended');
-      this.parts.grants.require(who.account, reading.folder, 'read');
+      const grant = this.parts.grants.requireFrom(who, reading.folder, 'read');
+      this.parts.grants.pickups.admit(grant, { reading, version: version.id, first, count });
       this.parts.ledger.append(who.tenant, {
         kind: 'release',
         session: who.session,
@@ -120,6 +123,9 @@ export class Readings {
       });
     });
     reading.released = true;
+    this.notePickup(reading, (grant, pickups) => {
+      pickups.note(grant, { reading, version: version.id, first, count });
+    });
     const keys = [];
     for (let segment = first; segment < first + count; segment++) {
       const blob = runAt(version.runs, segment)?.blob ?? null;
@@ -153,10 +159,21 @@ export class Readings {
     this.parts.changes.later((change) => {
       if (reading.released) {
         const { session, tenant } = who;
-        this.parts.ledger.append(tenant, { kind: 'sent', session, reading: reading.id, ...sentOf(version, sent) });
+        const told = sentOf(version, sent);
+        this.parts.ledger.append(tenant, { kind: 'sent', session, reading: reading.id, ...told });
+        if (told.ranges.some(([offset, length]) => offset + length >= version.size))
+          this.notePickup(reading, (grant, pickups) => {
+            pickups.endSent(grant, version.id, version.runs);
+          });
       }
       if (last) this.parts.contents.dropReplaced(change, version.id, who.session);
     });
+  }
+
+  /** Under the grant as it is now; where there is none any more, there is nothing to count. */
+  private notePickup({ who, folder }: Reading, note: (grant: Grant, pickups: Pickups) => void): void {
+    const grant = this.parts.grants.find(who.account, folder);
+    if (grant !== undefined) note(grant, this.parts.grants.pickups);
   }
 
   private open(reading: Reading): boolean {

@@ -165,6 +165,8 @@ export interface FileStore {
 
   /** For the check: versions that have content, in order of id. */
   versionsAfter(id: string, limit: number): Content[];
+  /** Those that have a name. Walks over all nodes: for many files at once, now and then. */
+  nodesOfFiles(files: readonly string[]): Node[];
   /** The path below the folder, without a leading slash. */
   pathOf(file: string): { folder: string; path: string } | null;
 }

@@ -65,8 +65,10 @@ export class UploadOpening {
     const { store, keys, uploads, contents, now } = this.parts;
     const current = place.node?.version == null ? null : store.content(place.node.version);
     // What stands under the name would be gone: that takes the right to delete; modifying it is reading it, too.
-    if (place.node !== null) need(place.grant, 'delete', path);
-    else refuseLookalike(store, place.parent.id, place.name);
+    if (place.node !== null) {
+      need(place.grant, 'delete', path);
+      this.parts.grants.legalHolds.refuse(place.grant.folder, path);
+    } else refuseLookalike(store, place.parent.id, place.name);
     if (current !== null && !truncate) need(place.grant, 'read', path);
     const base = truncate ? null : current;
     const start = { size: base?.version.size ?? 0, runs: base?.version.runs ?? [] };

@@ -41,7 +41,8 @@ export class View {
 
   mounts(who: FileSession): Mount[] {
     return this.grants.ofAccount(who.account).flatMap((grant) => {
-      const node = this.top(who, grant);
+      // What a session may not use now, from where it is, it need not know of.
+      const node = this.grants.holdsFor(grant, who) ? this.top(who, grant) : null;
       return node === null ? [] : [{ at: 'mount', grant, node } as const];
     });
   }
@@ -53,6 +54,7 @@ export class View {
     const grant = this.grants.mounted(who.account, mount);
     const top = grant === undefined ? null : this.top(who, grant);
     if (grant === undefined || top === null) throw notFound(path);
+    this.grants.admit(grant, who);
     const name = names.pop();
     if (name === undefined) return { at: 'mount', grant, node: top };
     const parent = this.walk(top, names, path, grant.rights);

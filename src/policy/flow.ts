@@ -48,8 +48,8 @@ const REMOVE_AFTER_DAYS_MAX = 3650;
 
 export const flow = {
   /** Null when the grant may be used at all; otherwise why not, in words for the client. */
-  check(policy: FlowPolicy, { now, address }: Moment): string | null {
-    if (policy === NO_POLICY) return null;
+  check(policy: FlowPolicy | null, { now, address }: Moment): string | null {
+    if (policy === null) return null;
     const { list, networks, hours } = compile(policy);
     if (policy.expires !== null && now >= policy.expires)
       return `the grant ended at ${new Date(policy.expires).toISOString()}`;
@@ -59,20 +59,23 @@ export const flow = {
   },
 };
 
-/** Throws `option-invalid` for a policy that says nothing that can be kept. */
-export function checkPolicy(policy: FlowPolicy): void {
-  compile(policy);
+/** Throws `option-invalid` for what cannot be kept. Null for a policy that asks nothing. */
+export function checkPolicy(policy: FlowPolicy): FlowPolicy | null {
+  const { hours, list } = compile(policy);
   const { expires, removeAfterDays: days } = policy;
   if (expires !== null && !Number.isSafeInteger(expires)) throw invalid('the end of a grant is not a moment');
   if (days !== null && (!Number.isSafeInteger(days) || days < 0 || days > REMOVE_AFTER_DAYS_MAX))
     throw invalid(`files are removed 0 to ${REMOVE_AFTER_DAYS_MAX} days after delivery`);
+  const free = !policy.readOnce && list.length === 0 && hours.size === 0 && expires === null && days === null;
+  return free ? null : policy;
 }
 
 /**
  * Whether `after` lets through anything, at any time, that `before` does not. Says yes when in doubt: two networks that
  * together are one of before are not recognised, nor the same hours told in another zone.
  */
-export function isWider(before: FlowPolicy, after: FlowPolicy): boolean {
+export function isWider(one: FlowPolicy | null, other: FlowPolicy | null): boolean {
+  const [before, after] = [one ?? NO_POLICY, other ?? NO_POLICY];
   return (
     (before.readOnce && !after.readOnce) ||
     addsAddresses(compile(before).list, compile(after).list) ||

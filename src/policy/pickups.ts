@@ -17,7 +17,7 @@ import { SegmentSet } from './segment-set.ts';
 export interface GrantOfPickup {
   readonly account: string;
   readonly folder: string;
-  readonly policy: FlowPolicy;
+  readonly policy: FlowPolicy | null;
 }
 
 export interface Asked {
@@ -58,12 +58,12 @@ export class Pickups {
 
   /** Inside the write of the release, before its record. Throws `flow-refused`. */
   admit(grant: GrantOfPickup, asked: Asked): void {
-    if (!isCounted(grant.policy)) return;
     const { account, folder, policy } = grant;
+    if (!isCounted(policy)) return;
     const { version, first, count } = asked;
     const known = this.store.pickup(account, folder, version);
     if (known === null) this.store.startPickup({ account, folder, version, started: this.now(), delivered: null });
-    if (!policy.readOnce) return;
+    if (policy?.readOnce !== true) return;
     if (first + count > SEGMENTS_MAX) throw refused('a grant that gives a file once gives none of more than 8 TiB');
     if (known === null) return;
     if (known.delivered !== null)
@@ -77,7 +77,7 @@ export class Pickups {
   /** Once the release is durable. */
   note(grant: GrantOfPickup, { reading, version, first, count }: Asked): void {
     if (!isCounted(grant.policy) || first + count > SEGMENTS_MAX) return;
-    if (grant.policy.readOnce) {
+    if (grant.policy?.readOnce === true) {
       const own = this.ofReading.get(reading) ?? new SegmentSet();
       own.add(first, count);
       this.ofReading.set(reading, own);
@@ -91,7 +91,7 @@ export class Pickups {
     this.bytes += all.byteLength - before;
     for (const [oldest] of this.given) {
       if (this.bytes <= SETS_BYTES) break;
-      this.forget(oldest);
+      this.drop(oldest);
     }
   }
 
@@ -105,7 +105,7 @@ export class Pickups {
     if (!runs.every((run) => run.blob === null || all.hasAll(run.first, run.count))) return;
     const known = this.store.pickup(grant.account, grant.folder, version);
     if (known?.delivered === null) this.store.deliverPickup(grant.account, grant.folder, version, this.now());
-    this.forget(key);
+    this.drop(key);
   }
 
   /** What is to be removed by now. `grantOf`: the grant as it is today, whose policy decides. */
@@ -113,7 +113,7 @@ export class Pickups {
     for (let after: Pickup | null = null; ;) {
       const page: Pickup[] = this.store.deliveredAfter(after, PAGE);
       for (const pickup of page) {
-        const days = grantOf(pickup)?.policy.removeAfterDays ?? null;
+        const days = grantOf(pickup)?.policy?.removeAfterDays ?? null;
         if (days !== null && pickup.delivered !== null && this.now() >= pickup.delivered + days * DAY_MS) yield pickup;
       }
       if (page.length < PAGE) return;
@@ -121,7 +121,12 @@ export class Pickups {
     }
   }
 
-  private forget(key: string): void {
+  /** Inside a write: its version is gone. */
+  forget(pickup: Pickup): void {
+    this.store.forgetPickup(pickup);
+  }
+
+  private drop(key: string): void {
     const set = this.given.get(key);
     if (set === undefined) return;
     this.given.delete(key);
@@ -129,8 +134,8 @@ export class Pickups {
   }
 }
 
-function isCounted({ readOnce, removeAfterDays }: FlowPolicy): boolean {
-  return readOnce || removeAfterDays !== null;
+function isCounted(policy: FlowPolicy | null): boolean {
+  return policy !== null && (policy.readOnce || policy.removeAfterDays !== null);
 }
 
 function keyOf({ account, folder }: GrantOfPickup, version: string): string {

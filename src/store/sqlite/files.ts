@@ -57,6 +57,7 @@ const STATEMENTS = {
   setTimes: 'UPDATE nodes SET mtime = ?, atime = ? WHERE id = ?',
   touchDirectory: 'UPDATE nodes SET mtime = ?1 WHERE id = ?2 AND mtime < ?1',
   nodeOfFile: `SELECT ${NODE_COLUMNS} FROM nodes WHERE file = ?`,
+  nodesOfFiles: `SELECT ${NODE_COLUMNS} FROM nodes WHERE file IN (SELECT value FROM json_each(?))`,
 
   insertFileKey: 'INSERT INTO files (id, tenant, tenant_key, wrapped) VALUES (?, ?, ?, ?) ON CONFLICT (id) DO NOTHING',
   content: `${CONTENT} WHERE v.id = ?`,
@@ -87,7 +88,7 @@ const STATEMENTS = {
   removeUpload: 'DELETE FROM uploads WHERE id = ?',
 } as const;
 
-const AS_ARRAYS = ['node', 'child', 'children', 'nodeOfFile'] as const;
+const AS_ARRAYS = ['node', 'child', 'children', 'nodeOfFile', 'nodesOfFiles'] as const;
 
 export class SqliteFiles implements FileStore {
   private readonly database: Database;
@@ -300,6 +301,9 @@ export class SqliteFiles implements FileStore {
 
   versionsAfter(id: string, limit: number): Content[] {
     return (this.sql.versionsAfter.all(id, limit) as unknown as ContentRow[]).map(toContent);
+  }
+  nodesOfFiles(files: readonly string[]): Node[] {
+    return (this.sql.nodesOfFiles.all(JSON.stringify(files)) as unknown as NodeTuple[]).map(toNode);
   }
   pathOf(file: string): { folder: string; path: string } | null {
     const names: string[] = [];
