@@ -2,7 +2,6 @@
  * Builds the parts of the server in the order in which they need each other, and takes them down in the opposite one.
  * Whatever fails on the way takes down what stands already: nothing starts half.
  */
-import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { SIGN_IN_LIMITS } from './accounts/sign-in.ts';
@@ -41,15 +40,15 @@ import { Keys } from './keys/keys.ts';
 import { recordsInto } from './keys/records.ts';
 import { RootKeyFile } from './keys/root-key.ts';
 import { dependenciesDigest } from './ledger/dependencies.ts';
-import type { EntryStore } from './ledger/entry-store.ts';
-import { recordStart, recordStop } from './ledger/node.ts';
 import type { LedgerNode } from './ledger/node.ts';
-import { Recorder } from './ledger/recorder.ts';
-import { openSequencer } from './ledger/recovery.ts';
-import { openLedgerKey } from './ledger/signing-key.ts';
+import { openLedger } from './ledger/open-ledger.ts';
+import type { OpenLedger } from './ledger/open-ledger.ts';
+import type { Recorder } from './ledger/recorder.ts';
+import type { Sequencer } from './ledger/sequencer.ts';
 import { Grants } from './policy/grants.ts';
 import { fingerprint } from './sshkeys/public-key.ts';
 import { BlobFolder } from './store/folder/blob-folder.ts';
+import { TileFolder } from './store/folder/tile-folder.ts';
 import { SqliteAccounts } from './store/sqlite/accounts.ts';
 import { Database } from './store/sqlite/database.ts';
 import { SqliteFiles } from './store/sqlite/files.ts';
@@ -147,6 +146,7 @@ interface Rooms {
   readonly keyStore: SqliteKeys;
   readonly ledger: Recorder;
   readonly node: LedgerNode;
+  readonly sequencer: Sequencer;
   readonly grants: Grants;
   readonly fileStore: SqliteFiles;
   readonly files: Files;
@@ -167,8 +167,8 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
   const keys = await Keys.open(keyStore, new RootKeyFile(folder.rootKey));
   const hostKeys = await openHostKeys(folder.keys, Date.now());
   const nameOf = (tenant: string): string => fileStore.tenant(tenant)?.name ?? '';
-  const ledgerStore = new SqliteLedger(database);
-  const ledger = new Recorder(ledgerStore, { nameOf });
+  const opening = await startLedger(folder, database, nameOf, log, undo);
+  const { recorder: ledger, node, sequencer } = opening;
   const grants = new Grants(new SqliteGrants(database), ledger);
   const fileStore = new SqliteFiles(database);
   const blobs = await BlobFolder.open(folder.root);
@@ -190,8 +190,49 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
   const tenants = new Tenants({ store: fileStore, keys, ledger, holds });
   const hasUploads = (directory: number): boolean => files.hasUploads(directory);
   const folders = new Folders({ store: fileStore, grants, ledger, hasUploads });
-  const opened = { database, blobs, keys, keyStore, ledger, grants, fileStore, files, folders, tenants, retries };
+  const opened = {
+    database,
+    blobs,
+    keys,
+    keyStore,
+    ledger,
+    node,
+    sequencer,
+    grants,
+    fileStore,
+    files,
+    folders,
+    tenants,
+    retries,
+  };
   return { log, ...opened, accountStore, accounts, hostKeys };
+}
+
+async function startLedger(
+  folder: DataFolder,
+  database: Database,
+  nameOf: (tenant: string) => string,
+  log: Log,
+  undo: Undo[],
+): Promise<OpenLedger> {
+  const root = path.dirname(import.meta.dirname);
+  const ledger = await openLedger({
+    store: new SqliteLedger(database),
+    tiles: new TileFolder(folder.ledger),
+    keyFile: folder.ledgerKey,
+    nameOf,
+    node: { name: hostname(), software: `waybill ${manifest.version}` },
+    build: {
+      runtime: `node ${process.versions.node}`,
+      dependencies: dependenciesDigest(root, ['src', 'package.json', 'package-lock.json']),
+    },
+    report: (err) => {
+      log.error({ err }, 'the ledger could not be written; what is recorded waits and is tried again');
+    },
+  });
+  undo.push(() => ledger.stop());
+  if (ledger.gaps > 0) log.warn({ sessions: ledger.gaps }, 'sessions were open when the server died');
+  return ledger;
 }
 
 async function startBroker(options: ServerOptions, rooms: Rooms, banner: string | null, undo: Undo[]): Promise<Broker> {

@@ -61,7 +61,7 @@ export const ROOMS: readonly Room[] = [
     imports: ['base'],
     types: ['accounts', 'files', 'policy', 'keys', 'ledger', 'broker/calls.ts'],
   },
-  { room: 'store/folder', imports: ['base'], types: ['files', 'keys'] },
+  { room: 'store/folder', imports: ['base'], types: ['files', 'keys', 'ledger'] },
   { room: 'api', imports: [] },
   { room: 'base', imports: [] },
 ];

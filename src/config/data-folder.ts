@@ -12,6 +12,9 @@ export interface DataFolder {
   readonly database: string;
   readonly rootKey: string;
   readonly lock: string;
+  /** Tiles and checkpoints: nothing in it is secret to who may see the records. */
+  readonly ledger: string;
+  readonly ledgerKey: string;
 }
 
 export function dataFolderAt(root: string): DataFolder {
@@ -24,6 +27,8 @@ export function dataFolderAt(root: string): DataFolder {
     database: path.join(meta, 'waybill.db'),
     rootKey: path.join(keys, 'root.key'),
     lock: path.join(run, 'lock'),
+    ledger: path.join(root, 'ledger'),
+    ledgerKey: path.join(keys, 'ledger.key'),
   };
 }
 

@@ -21,7 +21,8 @@ export interface PendingEntry {
 export interface Sealing {
   /** Index of the head in the heads log. */
   readonly index: number;
-  /** Entries up to this number are in it, or in one before. */
+  /** Entries after `after` and up to `through` are what it sealed, by their numbers. */
+  readonly after: number;
   readonly through: number;
   readonly head: Buffer;
   readonly changes: Buffer;

@@ -16,7 +16,7 @@ export interface Kind {
 export const KINDS = {
   /** Always entry 0 of a tenant's log: opens its blinded identifier, so that a copy of the tiles names its tenants. */
   opened: { number: 1, fields: { tenant: 'id', name: 'text', salt: 'hash' } },
-  /** In the operator's log. `dependencies` is the digest of the lock file and of the code that runs. */
+  /** In the installation's own log. `dependencies` is the digest of the lock file and of the code that runs. */
   'node-start': {
     number: 2,
     fields: { run: 'id', node: 'text', software: 'text', runtime: 'text', dependencies: 'hash', previous: 'id' },

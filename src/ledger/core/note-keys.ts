@@ -95,3 +95,12 @@ function hexId(id: number): string {
 function typed(algorithm: SignatureAlgorithmName, key: Buffer): string {
   return Buffer.concat([Buffer.of(SIGNATURE_ALGORITHMS[algorithm].type), key]).toString('base64');
 }
+
+/** The same key under another name: each log of an installation has its own origin, and all are signed by one key. */
+export function signerNamed({ verifier, seed }: SignerKey, name: string): SignerKey {
+  return makeSignerKey(name, verifier.algorithm, seed);
+}
+
+export function verifierNamed({ algorithm, publicKey }: VerifierKey, name: string): VerifierKey {
+  return makeVerifierKey(name, algorithm, publicKey);
+}

@@ -5,10 +5,10 @@
 import { SIGNATURE_ALGORITHMS, signWith, verifyWith } from './note-algorithms.ts';
 import { isKeyName } from './note-keys.ts';
 import type { SignerKey, VerifierKey } from './note-keys.ts';
-import { decodeLines, malformed, parseBase64 } from './text-forms.ts';
+import { decodeLines, malformed, parseLooseBase64 } from './text-forms.ts';
 
 export { formatSignerKey, formatVerifierKey, generateSignerKey, makeVerifierKey } from './note-keys.ts';
-export { parseSignerKey, parseVerifierKey } from './note-keys.ts';
+export { parseSignerKey, parseVerifierKey, signerNamed, verifierNamed } from './note-keys.ts';
 export type { SignerKey, VerifierKey } from './note-keys.ts';
 
 export const NOTE_BYTES_MAX = 1_000_000;
@@ -63,7 +63,7 @@ export function parseSignatureLines(input: Uint8Array | string): NoteSignature[]
 function parseSignatureLine(line: string): NoteSignature {
   const parts = line.startsWith(SIGNATURE_PREFIX) ? line.slice(SIGNATURE_PREFIX.length).split(' ') : [];
   const [name = '', base64 = ''] = parts;
-  const bytes = parseBase64(base64);
+  const bytes = parseLooseBase64(base64);
   if (parts.length !== 2 || !isKeyName(name) || bytes === null || bytes.length < 5)
     throw malformed('a signature line of a note is malformed');
   return { name, id: bytes.readUInt32BE(), signature: bytes.subarray(4) };

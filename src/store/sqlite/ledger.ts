@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS ledger_heads (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS ledger_sealings (
   position INTEGER PRIMARY KEY,
+  after INTEGER NOT NULL,
   through INTEGER NOT NULL,
   head BLOB NOT NULL,
   changes BLOB NOT NULL
@@ -45,8 +46,8 @@ const STATEMENTS = {
   heads: 'SELECT through, size, root FROM ledger_heads',
   saveHeads: `INSERT INTO ledger_heads (one, through, size, root) VALUES (1, ?1, ?2, ?3)
     ON CONFLICT (one) DO UPDATE SET through = ?1, size = ?2, root = ?3`,
-  sealings: 'SELECT position, through, head, changes FROM ledger_sealings ORDER BY position',
-  insertSealing: 'INSERT INTO ledger_sealings (position, through, head, changes) VALUES (?, ?, ?, ?)',
+  sealings: 'SELECT position, after, through, head, changes FROM ledger_sealings ORDER BY position',
+  insertSealing: 'INSERT INTO ledger_sealings (position, after, through, head, changes) VALUES (?, ?, ?, ?, ?)',
   removeSealing: 'DELETE FROM ledger_sealings WHERE position = ?',
   value: 'SELECT value FROM ledger_values WHERE name = ?',
   saveValue: 'INSERT INTO ledger_values (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = ?2',
@@ -127,14 +128,15 @@ export class SqliteLedger implements EntryStore {
   sealings(): Sealing[] {
     return (this.run.sealings.all() as Row[]).map((row) => ({
       index: Number(row['position']),
+      after: Number(row['after']),
       through: Number(row['through']),
       head: bytesOf(row['head']),
       changes: bytesOf(row['changes']),
     }));
   }
 
-  insertSealing({ index, through, head, changes }: Sealing): void {
-    this.run.insertSealing.run(index, through, head, changes);
+  insertSealing({ index, after, through, head, changes }: Sealing): void {
+    this.run.insertSealing.run(index, after, through, head, changes);
   }
 
   removeSealing(index: number): void {
