@@ -11,7 +11,6 @@ import { Changes } from './changes.ts';
 import { Committing } from './commit.ts';
 import { Contents } from './contents.ts';
 import { removeDelivered } from './deliveries.ts';
-import { removeDelivered } from './deliveries.ts';
 import { Namespace } from './namespace.ts';
 import type { Parts } from './parts.ts';
 import { Quota } from './quota.ts';
