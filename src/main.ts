@@ -29,6 +29,7 @@ import { readBanner } from './config/read-options.ts';
 import type { Address } from './config/values.ts';
 import { checkNext } from './files/check.ts';
 import { Files } from './files/files.ts';
+import { UNLIMITED } from './files/parts.ts';
 import { Folders } from './files/folders.ts';
 import { Tenants } from './files/tenants.ts';
 import { completeFirstStart } from './first-start/first-account.ts';
@@ -45,14 +46,19 @@ import { openLedger } from './ledger/open-ledger.ts';
 import type { OpenLedger } from './ledger/open-ledger.ts';
 import type { Recorder } from './ledger/recorder.ts';
 import type { Sequencer } from './ledger/sequencer.ts';
+import { Acquaintances } from './policy/budgets/acquaintances.ts';
+import { Budgets } from './policy/budgets/budgets.ts';
 import { Grants } from './policy/grants.ts';
 import { fingerprint } from './sshkeys/public-key.ts';
 import { BlobFolder } from './store/folder/blob-folder.ts';
 import { TileFolder } from './store/folder/tile-folder.ts';
 import { SqliteAccounts } from './store/sqlite/accounts.ts';
+import { SqliteAcquaintances } from './store/sqlite/acquaintances.ts';
+import { SqliteBudgets } from './store/sqlite/budgets.ts';
 import { Database } from './store/sqlite/database.ts';
 import { SqliteFiles } from './store/sqlite/files.ts';
 import { lockFolder } from './store/sqlite/folder-lock.ts';
+import { SqliteHolds } from './store/sqlite/holds.ts';
 import { SqliteKeys } from './store/sqlite/keys.ts';
 import { SqliteLedger } from './store/sqlite/ledger.ts';
 import { SqliteGrants } from './store/sqlite/policy.ts';
@@ -82,6 +88,7 @@ export interface RunningServer {
 const FRONT_ENTRY = path.join(import.meta.dirname, 'front', 'main.ts');
 const DRAIN_MILLISECONDS = 8000;
 const SWEEP_MILLISECONDS = 3_600_000;
+const BUDGETS_SWEEP_MILLISECONDS = 60_000;
 
 /** Undone in the opposite order. */
 type Undo = () => void | Promise<void>;
@@ -98,7 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const banner = readBanner(options.banner);
     const folder = prepareDataFolder(options.data);
     lock(folder, undo);
-    const rooms = await openRooms(folder, options.reserve, log, undo);
+    const rooms = await openRooms(folder, options, log, undo);
     const broker = await startBroker(options, rooms, banner, undo);
     const keyActs = startKeyActs(rooms, broker, undo);
     const listeners = await listen(options, broker);
@@ -147,6 +154,8 @@ interface Rooms {
   readonly ledger: Recorder;
   readonly node: LedgerNode;
   readonly sequencer: Sequencer;
+  readonly budgets: Budgets;
+  readonly acquaintances: Acquaintances;
   readonly grants: Grants;
   readonly fileStore: SqliteFiles;
   readonly files: Files;
@@ -158,7 +167,8 @@ interface Rooms {
   readonly hostKeys: readonly LoadedHostKey[];
 }
 
-async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Undo[]): Promise<Rooms> {
+async function openRooms(folder: DataFolder, options: ServerOptions, log: Log, undo: Undo[]): Promise<Rooms> {
+  const { reserve } = options;
   const database = new Database(folder.database);
   undo.push(() => {
     database.close();
@@ -169,6 +179,8 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
   const nameOf = (tenant: string): string => fileStore.tenant(tenant)?.name ?? '';
   const opening = await startLedger(folder, database, nameOf, log, undo);
   const { recorder: ledger, node, sequencer } = opening;
+  const { budgets, acquaintances } = await startBudgets(options, database, ledger, log, undo);
+  const egress = options.budgets === 'on' ? budgets : UNLIMITED;
   const grants = new Grants(new SqliteGrants(database), ledger);
   const fileStore = new SqliteFiles(database);
   const blobs = await BlobFolder.open(folder.root);
@@ -176,7 +188,7 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
     log.error({ err }, 'work in the background failed');
   };
   const retries = new Retries({ again: isFull, report });
-  const files = await Files.open({ store: fileStore, blobs, keys, grants, ledger, report, retries, reserve });
+  const files = await Files.open({ store: fileStore, blobs, keys, grants, ledger, egress, report, retries, reserve });
   undo.push(() => files.settled());
   const spareRoom = new SpareRoom(database, () => blobs.space());
   undo.push(() => spareRoom.stop());
@@ -198,6 +210,8 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
     ledger,
     node,
     sequencer,
+    budgets,
+    acquaintances,
     grants,
     fileStore,
     files,
@@ -206,6 +220,32 @@ async function openRooms(folder: DataFolder, reserve: number, log: Log, undo: Un
     retries,
   };
   return { log, ...opened, accountStore, accounts, hostKeys };
+}
+
+/** Opened also when nothing is counted, so that what was held before can be seen and answered. */
+async function startBudgets(
+  options: ServerOptions,
+  database: Database,
+  ledger: Recorder,
+  log: Log,
+  undo: Undo[],
+): Promise<{ budgets: Budgets; acquaintances: Acquaintances }> {
+  const acquaintances = new Acquaintances(new SqliteAcquaintances(database), ledger);
+  const [store, holdStore] = [new SqliteBudgets(database), new SqliteHolds(database)];
+  const { 'budget-initial': initial, 'budget-floor': floor, 'budget-cap': cap } = options;
+  const budgets = await Budgets.open({ store, holdStore, ledger, acquaintances, figures: { initial, floor, cap } });
+  const timer = setInterval(() => {
+    budgets.sweep().catch((err: unknown) => {
+      log.error({ err }, 'what budgets have used could not be saved; it is tried again');
+    });
+  }, BUDGETS_SWEEP_MILLISECONDS);
+  undo.push(async () => {
+    clearInterval(timer);
+    await budgets.stop().catch((err: unknown) => {
+      log.error({ err }, 'what budgets have used could not be saved; the next start takes it as higher than it is');
+    });
+  });
+  return { budgets, acquaintances };
 }
 
 async function startLedger(
@@ -236,12 +276,14 @@ async function startLedger(
 }
 
 async function startBroker(options: ServerOptions, rooms: Rooms, banner: string | null, undo: Undo[]): Promise<Broker> {
+  const { acquaintances } = rooms;
   const { log, blobs, files, grants, ledger, keys, accountStore, fileStore, database, retries } = rooms;
   const broker = new Broker({
     log,
     files,
     grants,
     ledger,
+    acquaintances,
     retries,
     hello: {
       blobs: blobs.blobs,

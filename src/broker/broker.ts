@@ -6,6 +6,7 @@ import type { Address } from '../config/values.ts';
 import type { Files } from '../files/files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
+import type { Acquaintances } from '../policy/budgets/acquaintances.ts';
 import type { Grants } from '../policy/grants.ts';
 import { FRONT_CALLS } from './calls.ts';
 import type { Response } from './calls.ts';
@@ -27,6 +28,7 @@ export interface BrokerParts {
   readonly files: Files;
   readonly grants: Grants;
   readonly ledger: Ledger;
+  readonly acquaintances: Pick<Acquaintances, 'meet'>;
   readonly node: LedgerNode;
   /** One durable write of the metadata store. */
   readonly write: (action: () => void) => Promise<void>;
@@ -91,6 +93,7 @@ export class Broker {
         });
       },
       connections: this.connections,
+      meet: (account, seen) => parts.acquaintances.meet(account, seen),
       tenantName: parts.tenantName,
       home: (account) => homeOf(parts.grants, account),
     });

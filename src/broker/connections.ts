@@ -53,6 +53,8 @@ export interface Identity {
   readonly credential: string;
   /** Ids or fingerprints of the credentials used, so that removing one ends the sessions that used it. */
   readonly proofs: readonly string[];
+  /** What it came with, as policy/budgets/acquaintances.ts names it. */
+  readonly marks: readonly string[];
 }
 
 export interface LiveSession extends Identity {

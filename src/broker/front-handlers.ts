@@ -130,6 +130,6 @@ function counting(calls: FileCalls): FileCalls {
 
 type FileHandler = (who: FileSession, request: never) => unknown;
 
-function fileSession({ session, account, tenant, address }: LiveSession): FileSession {
-  return { session, account, tenant, address };
+function fileSession({ session, account, tenant, address, proofs, marks }: LiveSession): FileSession {
+  return { session, account, tenant, address, credentials: proofs, marks };
 }

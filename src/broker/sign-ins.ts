@@ -9,6 +9,8 @@ import type { SignInOutcome, SignInParts, SignInSuccess } from '../accounts/sign
 import { isFull, WaybillError } from '../base/errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
+import { marksOf } from '../policy/budgets/acquaintances.ts';
+import type { Seen } from '../policy/budgets/acquaintances.ts';
 import type { HostKey, SignInAnswer } from './calls.ts';
 import type { Connection, Connections, LiveSession } from './connections.ts';
 
@@ -17,6 +19,8 @@ export interface SignInsParts {
   readonly ledger: Ledger;
   readonly connections: Connections;
   readonly node: LedgerNode;
+  /** Inside the write of a sign-in; returns what the account came with for the first time. */
+  meet(account: string, seen: Seen): string[];
   /** A write that nobody waits for; it joins the next commit. */
   inBackground(action: () => void): void;
   /** Null when the tenant is not there (any more). */
@@ -123,6 +127,7 @@ export class SignIns {
       tenantName,
       credential: credentials.map(({ description }) => description).join(' + '),
       proofs: credentials.map((credential) => credential.id),
+      marks: marksOf(shown(connection, credentials)),
     });
   }
 
@@ -147,7 +152,7 @@ export class SignIns {
       factors,
       credentials: credentials.map(({ id }) => id),
       descriptions: credentials.map(({ description }) => description),
-      firsts: [],
+      firsts: this.parts.meet(account.id, shown(connection, credentials)),
     });
   }
 
@@ -175,4 +180,8 @@ export class SignIns {
     const { run, name: node, software } = this.parts.node;
     return { protocol: 'sftp', address, client, run, node, software };
   }
+}
+
+function shown({ address, client }: Connection, credentials: SignInSuccess['credentials']): Seen {
+  return { address, client, credentials: credentials.map(({ id }) => id) };
 }

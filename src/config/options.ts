@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { LOG_LEVELS } from '../base/log.ts';
-import { address, byteCount, filePath, oneOf, whole, yesOrNo } from './values.ts';
+import { address, budgetAmounts, byteCount, filePath, oneOf, whole, yesOrNo } from './values.ts';
 
 export interface OptionRow {
   readonly doc: string;
@@ -97,6 +97,30 @@ export const OPTIONS = {
     fallback: '256M',
     doc: 'Space that uploads leave free for records, sign-ins and removals; never more than 5 % of the file system.',
     check: byteCount(0, Number.MAX_SAFE_INTEGER),
+  },
+  budgets: {
+    value: 'on|off',
+    fallback: 'on',
+    doc: 'Hold what would leave beyond the budgets of an account or tenant until a person approves it.',
+    check: oneOf('on', 'off'),
+  },
+  'budget-initial': {
+    value: 'SIZE,FILES,LISTINGS',
+    fallback: '64G,100000,10000',
+    doc: 'What an account may read and list in 24 hours until a week of it is known: bytes, files, directories.',
+    check: budgetAmounts,
+  },
+  'budget-floor': {
+    value: 'SIZE,FILES,LISTINGS',
+    fallback: '256M,500,200',
+    doc: 'The least that an account may after that, when it was quiet.',
+    check: budgetAmounts,
+  },
+  'budget-cap': {
+    value: 'SIZE,FILES,LISTINGS',
+    fallback: '1T,1000000,100000',
+    doc: 'The most that it may, whatever it has done before.',
+    check: budgetAmounts,
   },
   banner: { value: 'FILE', doc: 'Text shown before sign-in.', check: filePath },
   config: { value: 'FILE', doc: 'A JSON file with these options as names.', check: filePath },

@@ -82,6 +82,18 @@ export function byteCount(least: number, most: number): (text: string) => number
   };
 }
 
+const AMOUNTS = /^([^,]+),(\d{1,12}),(\d{1,12})$/;
+
+/** "64G,100000,10000": bytes, files, listings. */
+export function budgetAmounts(text: string): [bytes: number, files: number, listings: number] {
+  const found = AMOUNTS.exec(text);
+  try {
+    return [byteCount(1, 2 ** 52)(found?.[1] ?? ''), Number(found?.[2]), Number(found?.[3])];
+  } catch {
+    throw new NotAllowed('SIZE,FILES,LISTINGS, as 64G,100000,10000');
+  }
+}
+
 export function filePath(text: string): string {
   if (text === '' || text.includes('\0')) throw new NotAllowed('the path of a file or folder');
   return text;

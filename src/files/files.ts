@@ -12,7 +12,8 @@ import { Committing } from './commit.ts';
 import { Contents } from './contents.ts';
 import { removeDelivered } from './deliveries.ts';
 import { Namespace } from './namespace.ts';
-import type { Parts } from './parts.ts';
+import { UNLIMITED } from './parts.ts';
+import type { Egress, Parts } from './parts.ts';
 import { Quota } from './quota.ts';
 import { Readings } from './readings.ts';
 import { recover } from './recovery.ts';
@@ -33,6 +34,8 @@ export interface FilesOptions {
   readonly keys: Keys;
   readonly grants: Grants;
   readonly ledger: Ledger;
+  /** Nothing is counted when left out. */
+  readonly egress?: Egress;
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** Hears of failures of work that no caller waits for. */
@@ -105,6 +108,7 @@ export class Files {
       keys,
       grants,
       ledger,
+      egress: options.egress ?? UNLIMITED,
       now,
       view: new View(store, grants),
       quota: new Quota(store),

@@ -4,6 +4,7 @@ import { compareNames } from '../base/names.ts';
 import type { Attributes, DirectoryEntry, Request, Response } from '../broker/calls.ts';
 import type { EventOf } from '../ledger/core/kinds.ts';
 import { has } from '../policy/rights.ts';
+import { REAL } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { withinFolder } from './session.ts';
 import type { FileSession } from './session.ts';
@@ -34,13 +35,13 @@ export class Namespace {
   async list(who: FileSession, request: Request<'files.list'>): Promise<Response<'files.list'>> {
     const { path, after, limit } = request;
     const place = this.parts.view.find(who, path);
-    if (place.at === 'top') return this.listed(who, request, page(this.mounts(who, after), limit), null);
+    if (place.at === 'top') return this.listed(who, request, page(this.mounts(who, after), limit), null, null);
     if (place.at === 'below' && (place.node === null || !seesNames(place.grant.rights))) throw notFound(path);
     need(place.grant, 'list', path);
     const node = place.node;
     if (node?.kind !== 'directory') throw new WaybillError('not-a-directory', `${path} is a file`);
     const entries = this.entries(who, node.id, place.grant.rights, after ?? '', limit + 1);
-    return this.listed(who, request, page(entries, limit), place.grant.folder);
+    return this.listed(who, request, page(entries, limit), place.grant.folder, node.id);
   }
 
   async mkdir(who: FileSession, { path }: Request<'files.mkdir'>): Promise<Response<'files.mkdir'>> {
@@ -180,9 +181,14 @@ export class Namespace {
     { path }: Request<'files.list'>,
     answer: Response<'files.list'>,
     folder: string | null,
+    directory: number | null,
   ): Promise<Response<'files.list'>> {
+    const { egress, store } = this.parts;
     const count = answer.entries.length;
-    await this.parts.store.write(() => {
+    // The list of its own folders is no secret to an account.
+    const counts = folder !== null && directory !== null;
+    const reserved = counts ? await egress.listing(who, { folder, path: withinFolder(path), directory }) : REAL;
+    await reserved.write(store, () => {
       const { session, tenant } = who;
       this.parts.ledger.append(tenant, { kind: 'listed', session, folder, count, path: withinFolder(path) });
     });

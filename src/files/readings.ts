@@ -7,10 +7,11 @@ import { addRange } from '../base/ranges.ts';
 import type { ByteRange } from '../base/ranges.ts';
 import type { Request, Response, SegmentRun } from '../broker/calls.ts';
 import type { FileKey } from '../keys/keys.ts';
+import { Counted } from '../policy/budgets/counted.ts';
 import type { Grant } from '../policy/grants.ts';
 import type { Pickups } from '../policy/pickups.ts';
-import type { Parts } from './parts.ts';
-import { plainBytes, runAt, segmentCount } from './runs.ts';
+import type { Parts, ReleaseAsk } from './parts.ts';
+import { plainBytes, runAt, segmentBytes, segmentCount } from './runs.ts';
 import { withinFolder } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { Content, Version } from './store.ts';
@@ -26,6 +27,9 @@ export interface Reading {
   readonly version: Version | null;
   readonly key: FileKey;
   released: boolean;
+  /** It has been counted as a file that was read. */
+  begun: boolean;
+  readonly counted: Counted;
 }
 
 /** A front that was taken over must not fill the broker's memory; honest ones have a far lower bound of their own. */
@@ -92,7 +96,8 @@ export class Readings {
     for (const { version } of own.values()) runs += version?.runs.length ?? 0;
     if (runs > RUNS_PER_SESSION)
       throw new WaybillError('too-many-handles', 'the open files of the session have too many parts');
-    const reading = { id, who, ...place, version: content?.version ?? null, released: false };
+    const untouched = { released: false, begun: false, counted: new Counted() };
+    const reading = { id, who, ...place, version: content?.version ?? null, ...untouched };
     if (content !== null) this.parts.contents.pin(content.version.id);
     own.set(id, reading);
     return reading;
@@ -104,7 +109,9 @@ export class Readings {
     const { version } = reading;
     if (version === null || first + count > segmentCount(version.size))
       throw new WaybillError('offset-invalid', 'the version has no such segment');
-    await this.parts.store.write(() => {
+    const reserved = await this.parts.egress.release(who, askOf(reading, version, first, count));
+    reading.begun = true;
+    await reserved.write(this.parts.store, () => {
       // In the same turn as the commit: a session or a right that ended a moment ago releases nothing.
       if (!this.open(reading)) throw new WaybillError('session-ended', 'the reading has ended');
       const grant = this.parts.grants.requireFrom(who, reading.folder, 'read');
@@ -123,6 +130,7 @@ export class Readings {
       });
     });
     reading.released = true;
+    reading.counted.add(first, count);
     this.notePickup(reading, (grant, pickups) => {
       pickups.note(grant, { reading, version: version.id, first, count });
     });
@@ -185,6 +193,16 @@ export class Readings {
     if (reading === undefined) throw new WaybillError('handle-invalid', 'the reading has ended');
     return reading;
   }
+}
+
+/** Segments that this reading was given before, and zeros that are stored nowhere, let nothing new out. */
+function askOf(reading: Reading, version: Version, first: number, count: number): ReleaseAsk {
+  let bytes = 0;
+  for (let segment = first; segment < first + count; segment++)
+    if (!reading.counted.has(segment) && (runAt(version.runs, segment)?.blob ?? null) !== null)
+      bytes += segmentBytes(version.size, segment);
+  const { folder, path, begun } = reading;
+  return { folder, version: version.id, path: withinFolder(path), bytes, files: begun ? 0 : 1 };
 }
 
 /** As the front reports it, and no more than the version holds; ranges that are out of order or overlap become plain ones. */

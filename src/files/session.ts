@@ -5,6 +5,10 @@ export interface FileSession {
   readonly account: string;
   readonly tenant: string;
   readonly address: string;
+  /** Ids of what proved the sign-in. */
+  readonly credentials: readonly string[];
+  /** What it came with, as policy/budgets/acquaintances.ts names it. */
+  readonly marks: readonly string[];
 }
 
 /** Of a path in a session's view: what lies below the mount, as records of a folder name it. */

@@ -4,6 +4,7 @@ import { newId, newOrderedId } from '../base/ids.ts';
 import type { Attributes, Request, Response } from '../broker/calls.ts';
 import { Charge } from './charge.ts';
 import { refuseDirectory, refuseLookalike } from './namespace.ts';
+import { REAL } from './parts.ts';
 import type { Parts } from './parts.ts';
 import { runsBeside } from './readings.ts';
 import type { Readings } from './readings.ts';
@@ -110,9 +111,11 @@ export class UploadOpening {
     if (upload.epoch >= EPOCH_MAX) throw new WaybillError('in-use', `${path} was taken up too often; start it again`);
     const epoch = upload.epoch + 1;
     return this.uploads.exclusively(upload, async () => {
-      await store.write(() => {
+      const held = holds(upload.kept, upload.blob, 0);
+      const reserved = held ? await this.uploads.reserveRelease(who, upload, [0], 1) : REAL;
+      await reserved.write(store, () => {
         store.reopenUpload(upload.id, epoch, now());
-        if (holds(upload.kept, upload.blob, 0)) this.uploads.appendRelease(who, upload, [0]);
+        if (held) this.uploads.appendRelease(who, upload, [0]);
       });
       upload.epoch = epoch;
       upload.touched = now();

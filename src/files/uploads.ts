@@ -6,9 +6,9 @@
 import { WaybillError } from '../base/errors.ts';
 import type { Request, Response } from '../broker/calls.ts';
 import { Charge } from './charge.ts';
-import type { Parts } from './parts.ts';
+import type { Parts, Reserved } from './parts.ts';
 import type { Readings } from './readings.ts';
-import { checkRuns, consecutive, ownedBy, plainBytes, segmentCount } from './runs.ts';
+import { checkRuns, consecutive, ownedBy, plainBytes, segmentBytes, segmentCount } from './runs.ts';
 import type { FileSession } from './session.ts';
 import type { UploadRow } from './store.ts';
 import type { Extent, Upload } from './upload-registry.ts';
@@ -211,10 +211,23 @@ export class Uploads {
   }
 
   private async recordRelease(who: FileSession, upload: Upload, segments: readonly number[]): Promise<void> {
-    await this.parts.store.write(() => {
+    const reserved = await this.reserveRelease(who, upload, segments, 0);
+    await reserved.write(this.parts.store, () => {
       if (upload.session !== who.session) throw new WaybillError('session-ended', 'the upload has ended');
       this.appendRelease(who, upload, segments);
     });
+  }
+
+  /** What the account wrote before, perhaps from elsewhere, counts as any other content that leaves. */
+  reserveRelease(who: FileSession, upload: Upload, segments: readonly number[], files: 0 | 1): Promise<Reserved> {
+    const { view, egress } = this.parts;
+    const bytes = segments.reduce((sum, segment) => sum + segmentBytes(upload.kept.size, segment), 0);
+    const place = {
+      folder: view.folderOf(upload.parent),
+      path: view.pathOf(upload.parent, upload.name),
+      version: null,
+    };
+    return egress.release(who, { ...place, bytes, files });
   }
 
   private unpinBase(version: string, upload: Upload): void {

@@ -26,7 +26,9 @@ import type { Folder, Tenant } from '../../src/files/store.ts';
 import { generateHostKey, parseHostKey } from '../../src/sshkeys/host-key.ts';
 import { formatPrivateKey } from '../../src/sshkeys/private-key.ts';
 import { publicKeyFrom, publicKeyLine } from '../../src/sshkeys/public-key.ts';
+import { Acquaintances } from '../../src/policy/budgets/acquaintances.ts';
 import { SqliteAccounts } from '../../src/store/sqlite/accounts.ts';
+import { SqliteAcquaintances } from '../../src/store/sqlite/acquaintances.ts';
 import { World } from '../files/world.ts';
 
 const ENTRY = path.join(import.meta.dirname, 'relay-front.ts');
@@ -111,6 +113,7 @@ export class Scene {
       files,
       grants,
       ledger,
+      acquaintances: new Acquaintances(new SqliteAcquaintances(database), ledger),
       hostKeys: new HostKeys([{ key: hostKey, certificate: null }]),
       hello: {
         blobs: blobFolder.blobs,

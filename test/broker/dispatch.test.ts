@@ -22,6 +22,7 @@ const IDENTITY: Identity = {
   tenantName: 'T',
   credential: 'publickey',
   proofs: ['p'],
+  marks: [],
 };
 
 function fakeFront(number: number): FrontEnd & { readonly told: string[] } {

@@ -130,7 +130,8 @@ export class Client {
 
   constructor(world: World, account: string, tenant: string) {
     this.world = world;
-    this.who = { session: randomBytes(16).toString('hex'), account, tenant, address: '192.0.2.1' };
+    const from = { address: '192.0.2.1', credentials: ['key'], marks: ['address 192.0.2.1', 'credential key'] };
+    this.who = { session: randomBytes(16).toString('hex'), account, tenant, ...from };
   }
 
   /** Another session of the same account, perhaps on a store that was opened again. */

@@ -43,10 +43,15 @@ export interface ListingAsk extends Omit<HeldPlace, 'version'> {
   readonly directory: number;
 }
 
-/** Called last in the write that makes what was reserved real. */
-export type Record = () => void;
-/** Makes it real, in one durable write. */
-export type Effect<T> = (record: Record) => Promise<T>;
+/** What is in the budgets already, and becomes real with `write`; what is never written stays used. */
+export interface Reserved {
+  /** The action's effects and the reservation, in one durable write of `store`; a write that fails gives back. */
+  write<T>(store: Writing, action: () => T): Promise<T>;
+}
+
+interface Writing {
+  write<T>(action: () => T): Promise<T>;
+}
 
 /** What is used and allowed, for people. */
 export interface UsageRow {
@@ -106,11 +111,11 @@ export class Budgets {
   }
 
   /** Throws `held` with the reference, or `release-refused`; nothing has happened then. */
-  release<T>(who: Who, ask: ReleaseAsk, effect: Effect<T>): Promise<T> {
+  release(who: Who, ask: ReleaseAsk): Promise<Reserved> {
     this.holds.refuseDenied(who.account, false);
     const amounts: Amounts = [ask.bytes, ask.files, 0];
     const now = this.clock.now();
-    return this.reserve(who, now, effect, {
+    return this.reserve(who, now, {
       amounts,
       place: ask,
       over: ({ usage }, limits) => usage.over(amounts, limits),
@@ -123,10 +128,10 @@ export class Budgets {
     });
   }
 
-  listing<T>(who: Who, ask: ListingAsk, effect: Effect<T>): Promise<T> {
+  listing(who: Who, ask: ListingAsk): Promise<Reserved> {
     this.holds.refuseDenied(who.account, true);
     const now = this.clock.now();
-    return this.reserve(who, now, effect, {
+    return this.reserve(who, now, {
       amounts: [0, 0, 1],
       place: { folder: ask.folder, path: ask.path, version: null },
       over: ({ usage }, limits) => usage.overByListing(ask.directory, limits),
@@ -215,17 +220,29 @@ export class Budgets {
     });
   }
 
-  private async reserve<T>(who: Who, now: number, effect: Effect<T>, ask: Ask): Promise<T> {
+  private async reserve(who: Who, now: number, ask: Ask): Promise<Reserved> {
     const entries = this.entriesOf(who, now);
     const over = this.firstOver(entries, ask, now);
     if (over !== null) throw await this.hold(who, over.entry, over.over, ask.place);
     for (const entry of entries) ask.use(entry);
     this.noteCrossings(who, entries);
+    return { write: (store, action) => this.write(store, action, entries, ask, now) };
+  }
+
+  private async write<T>(
+    store: Writing,
+    action: () => T,
+    entries: readonly ScopeEntry[],
+    ask: Ask,
+    now: number,
+  ): Promise<T> {
     let told: Alert[] = [];
     try {
-      return await effect(() => {
+      return await store.write(() => {
+        const value = action();
         told = this.appendAlerts();
         this.table.record(entries, now);
+        return value;
       });
     } catch (error) {
       this.alerts.unshift(...told);
