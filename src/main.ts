@@ -6,6 +6,7 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { SIGN_IN_LIMITS } from './accounts/sign-in.ts';
 import { Accounts } from './accounts/accounts.ts';
+import { Administrators } from './accounts/administrators.ts';
 import { Slowing } from './accounts/slowing.ts';
 import { WorkLine } from './accounts/work-line.ts';
 import { SYSTEM_CLOCK } from './base/clock.ts';
@@ -16,6 +17,7 @@ import { Retries } from './base/retries.ts';
 import { ADMIN_CALLS } from './broker/admin-calls.ts';
 import type { AdminCalls } from './broker/admin-calls.ts';
 import { AdminServer } from './broker/admin-server.ts';
+import { callerOf } from './broker/administration-administrators.ts';
 import { administrationHandlers } from './broker/administration.ts';
 import type { AdminCallers } from './broker/administration-parts.ts';
 import { Broker } from './broker/broker.ts';
@@ -48,11 +50,14 @@ import type { Recorder } from './ledger/recorder.ts';
 import type { Sequencer } from './ledger/sequencer.ts';
 import { Acquaintances } from './policy/budgets/acquaintances.ts';
 import { Budgets } from './policy/budgets/budgets.ts';
+import { Approvals } from './policy/approvals.ts';
 import { Grants } from './policy/grants.ts';
 import { fingerprint } from './sshkeys/public-key.ts';
 import { BlobFolder } from './store/folder/blob-folder.ts';
 import { TileFolder } from './store/folder/tile-folder.ts';
 import { SqliteAccounts } from './store/sqlite/accounts.ts';
+import { SqliteAdministrators } from './store/sqlite/administrators.ts';
+import { SqliteProposals } from './store/sqlite/approvals.ts';
 import { SqliteAcquaintances } from './store/sqlite/acquaintances.ts';
 import { SqliteBudgets } from './store/sqlite/budgets.ts';
 import { Database } from './store/sqlite/database.ts';
@@ -375,8 +380,13 @@ async function startAdministration(
 ): Promise<void> {
   const started = new Date().toISOString();
   const { fileStore: store, blobs, keys, files, connections } = { ...rooms, connections: broker.connections };
+  const { database, ledger } = rooms;
+  const administrators = new Administrators(new SqliteAdministrators(database), ledger);
+  const approvals = new Approvals({ store: new SqliteProposals(database), sealer: keys, ledger, administrators });
   const handlers = administrationHandlers({
     ...rooms,
+    administrators,
+    approvals,
     connections,
     hostKeys: rooms.hostKeys.map(({ key }) => key.public),
     defaultQuota: options.quota,
@@ -393,9 +403,13 @@ async function startAdministration(
     }),
     check: (after) => checkNext({ store, blobs, keys }, after),
   });
-  const server = new AdminServer(
-    folder.root,
-    createDispatch<AdminCalls, AdminCallers>(ADMIN_CALLS, handlers, () => null, rooms.log),
+  const server = new AdminServer(folder.root, (token) =>
+    createDispatch<AdminCalls, AdminCallers>(
+      ADMIN_CALLS,
+      handlers,
+      () => callerOf({ administrators }, token),
+      rooms.log,
+    ),
   );
   undo.push(() => {
     server.close();

@@ -1,5 +1,7 @@
 /** Administration of accounts and what they sign in with. Changes are durable, with their record, when a promise resolves. */
 import { randomBytes } from 'node:crypto';
+import { LOCAL_OPERATOR } from '../base/acting.ts';
+import type { Acting } from '../base/acting.ts';
 import type { Clock } from '../base/clock.ts';
 import { WaybillError } from '../base/errors.ts';
 import type { Sealer } from '../keys/sealer.ts';
@@ -43,7 +45,10 @@ export class Accounts {
     this.parts = parts;
   }
 
-  async create({ tenant, login, displayName, administrator }: NewAccount): Promise<Account> {
+  async create(
+    { tenant, login, displayName, administrator }: NewAccount,
+    by: Acting = LOCAL_OPERATOR,
+  ): Promise<Account> {
     if (!isLogin(login)) throw new WaybillError('option-invalid', `a login is ${LOGIN_RULE}`);
     const common = { id: newId(), created: this.parts.clock.now() };
     const account: Account = {
@@ -55,7 +60,7 @@ export class Accounts {
       status: 'active',
       chains: DEFAULT_CHAINS,
     };
-    await this.change(account, 'account.add', { login, administrator }, () => {
+    await this.change(account, by, 'account.add', { login, administrator }, () => {
       this.parts.store.addAccount(account);
     });
     return account;
@@ -74,35 +79,43 @@ export class Accounts {
   }
 
   /** Sign-ins fail from here on; sessions that are open are the caller's to end. */
-  suspend(login: string): Promise<Account> {
-    return this.setStatus(login, 'suspended');
+  suspend(login: string, by: Acting = LOCAL_OPERATOR): Promise<Account> {
+    return this.setStatus(login, 'suspended', by);
   }
 
-  activate(login: string): Promise<Account> {
-    return this.setStatus(login, 'active');
+  activate(login: string, by: Acting = LOCAL_OPERATOR): Promise<Account> {
+    return this.setStatus(login, 'active', by);
   }
 
-  private async setStatus(login: string, status: AccountStatus): Promise<Account> {
+  private async setStatus(login: string, status: AccountStatus, by: Acting): Promise<Account> {
     const account = this.get(login);
-    await this.change(account, 'account.status', { status }, () => {
+    await this.change(account, by, 'account.status', { status }, () => {
       present(this.parts.store.setStatus(account.id, status));
     });
     return this.get(login);
   }
 
-  async setChains(login: string, chains: readonly (readonly string[])[]): Promise<Account> {
+  async setChains(
+    login: string,
+    chains: readonly (readonly string[])[],
+    by: Acting = LOCAL_OPERATOR,
+  ): Promise<Account> {
     const account = this.get(login);
     const checked = checkChains(chains);
-    await this.change(account, 'account.require', { chains: checked.map(spell) }, () => {
+    await this.change(account, by, 'account.require', { chains: checked.map(spell) }, () => {
       present(this.parts.store.setChains(account.id, checked));
     });
     return this.get(login);
   }
 
   /** `also` runs in the same transaction: what other rooms hold for the account goes with it or not at all. */
-  async remove(login: string, also: (account: Account) => void = () => undefined): Promise<Account> {
+  async remove(
+    login: string,
+    also: (account: Account) => void = () => undefined,
+    by: Acting = LOCAL_OPERATOR,
+  ): Promise<Account> {
     const account = this.get(login);
-    await this.change(account, 'account.remove', { login }, () => {
+    await this.change(account, by, 'account.remove', { login }, () => {
       present(this.parts.store.removeAccount(account.id));
       also(account);
     });
@@ -110,18 +123,18 @@ export class Accounts {
   }
 
   /** Null takes the password away. Having one does not let it sign in alone: that is `setChains`. */
-  async setPassword(login: string, password: string | null): Promise<Account> {
+  async setPassword(login: string, password: string | null, by: Acting = LOCAL_OPERATOR): Promise<Account> {
     const account = this.get(login);
-    if (password === null) return this.removeOfKind(account, 'password');
+    if (password === null) return this.removeOfKind(account, 'password', by);
     checkPasswordRules(password, login);
     const hash = await hashPassword(Buffer.from(password));
     const credential: Credential = { ...this.fresh(account, ''), kind: 'password', hash };
-    await this.put(account, 'account.password', credential, {});
+    await this.put(account, by, 'account.password', credential, {});
     return account;
   }
 
   /** `line` is one of an authorized_keys file. Throws `option-invalid` with what is wrong about it. */
-  async addKey(login: string, line: string): Promise<KeyCredential> {
+  async addKey(login: string, line: string, by: Acting = LOCAL_OPERATOR): Promise<KeyCredential> {
     const account = this.get(login);
     const { key, comment, certAuthority, restrictions } = this.usableKey(line);
     if (certAuthority)
@@ -131,7 +144,7 @@ export class Accounts {
     const print = fingerprint(key.blob);
     const material = { algorithm: key.type, blob: key.blob, fingerprint: print, restrictions };
     const credential: KeyCredential = { ...this.fresh(account, comment), kind: 'key', ...material };
-    await this.put(account, 'key.add', credential, { fingerprint: print });
+    await this.put(account, by, 'key.add', credential, { fingerprint: print });
     return credential;
   }
 
@@ -140,41 +153,41 @@ export class Accounts {
   }
 
   /** Throws `not-found`. Answers what it was, so that its sessions can be ended. */
-  async removeCredential(id: string): Promise<Credential> {
+  async removeCredential(id: string, by: Acting = LOCAL_OPERATOR): Promise<Credential> {
     const credential = this.parts.store.credential(id);
     const account = credential === null ? null : this.parts.store.account(credential.account);
     if (credential === null || account === null) throw new WaybillError('not-found', 'no credential has this id');
-    await this.change(account, 'credential.remove', { kind: credential.kind, credential: id }, () => {
+    await this.change(account, by, 'credential.remove', { kind: credential.kind, credential: id }, () => {
       present(this.parts.store.removeCredential(id));
     });
     return credential;
   }
 
   /** A new secret takes the place of the old one at once; it is answered here and never again. */
-  async enrolTotp(login: string): Promise<{ secret: string; uri: string }> {
+  async enrolTotp(login: string, by: Acting = LOCAL_OPERATOR): Promise<{ secret: string; uri: string }> {
     const account = this.get(login);
     const common = this.fresh(account, '');
     const raw = randomBytes(TOTP_SECRET_BYTES);
     const sealed = this.parts.sealer.seal(totpPurpose(account.id, common.id), raw);
     const secret = base32(raw);
     raw.fill(0);
-    await this.put(account, 'account.totp-enrol', { ...common, kind: 'totp', sealed, lastStep: 0 }, {});
+    await this.put(account, by, 'account.totp-enrol', { ...common, kind: 'totp', sealed, lastStep: 0 }, {});
     return { secret, uri: totpUri(this.parts.issuer, login, secret) };
   }
 
-  removeTotp(login: string): Promise<Account> {
-    return this.removeOfKind(this.get(login), 'totp');
+  removeTotp(login: string, by: Acting = LOCAL_OPERATOR): Promise<Account> {
+    return this.removeOfKind(this.get(login), 'totp', by);
   }
 
-  private async removeOfKind(account: Account, kind: 'password' | 'totp'): Promise<Account> {
+  private async removeOfKind(account: Account, kind: 'password' | 'totp', by: Acting): Promise<Account> {
     const { store } = this.parts;
     const credential = kind === 'password' ? store.passwordOf(account.id) : store.totpOf(account.id);
-    if (credential !== null) await this.removeCredential(credential.id);
+    if (credential !== null) await this.removeCredential(credential.id, by);
     return account;
   }
 
   /** A key whose user certificates sign in the accounts of this tenant whose login is among the principals. */
-  async addCertificateAuthority(tenant: string, line: string): Promise<Authority> {
+  async addCertificateAuthority(tenant: string, line: string, by: Acting = LOCAL_OPERATOR): Promise<Authority> {
     const { key, comment, restrictions } = this.usableKey(line);
     const { from, expires, verifyRequired, touchRequired } = restrictions;
     if (from !== null || expires !== null || verifyRequired || !touchRequired)
@@ -185,7 +198,7 @@ export class Accounts {
     const common = { id: newId(), tenant, label: comment, created: this.parts.clock.now(), lastUsed: null };
     const print = fingerprint(key.blob);
     const authority: Authority = { ...common, algorithm: key.type, blob: key.blob, fingerprint: print };
-    await this.change({ tenant, id: null }, 'key.add-authority', { fingerprint: print }, () => {
+    await this.change({ tenant, id: null }, by, 'key.add-authority', { fingerprint: print }, () => {
       this.parts.store.addAuthority(authority);
     });
     return authority;
@@ -196,35 +209,40 @@ export class Accounts {
     return this.parts.store.authorities(tenant);
   }
 
-  async removeCertificateAuthority(id: string): Promise<Authority> {
+  async removeCertificateAuthority(id: string, by: Acting = LOCAL_OPERATOR): Promise<Authority> {
     const authority = this.parts.store.authority(id);
     if (authority === null) throw new WaybillError('not-found', 'no certificate authority has this id');
-    await this.change({ tenant: authority.tenant, id: null }, 'authority.remove', { authority: id }, () => {
+    await this.change({ tenant: authority.tenant, id: null }, by, 'authority.remove', { authority: id }, () => {
       present(this.parts.store.removeAuthority(id));
     });
     return authority;
   }
 
   /** `what` is a key line or a fingerprint; the key never signs in again, alone, certified or as an authority. Answers its fingerprint. */
-  async revoke(what: string): Promise<string> {
+  async revoke(what: string, by: Acting = LOCAL_OPERATOR): Promise<string> {
     const value = isFingerprint(what.trim()) ? what.trim() : fingerprint(readKeyLine(what).key.blob);
-    await this.addRevocation({ kind: 'fingerprint', authority: '', value });
+    await this.addRevocation({ kind: 'fingerprint', authority: '', value }, by);
     return value;
   }
 
   /** Of certificates that one authority signed. `authority` is its fingerprint; serial 0 numbers nothing. */
-  async revokeCertificates(kind: 'serial' | 'key-id', authority: string, value: string): Promise<Revocation> {
+  async revokeCertificates(
+    kind: 'serial' | 'key-id',
+    authority: string,
+    value: string,
+    by: Acting = LOCAL_OPERATOR,
+  ): Promise<Revocation> {
     if (!isFingerprint(authority)) throw new WaybillError('option-invalid', 'an authority is named by its fingerprint');
-    return this.addRevocation({ kind, authority, value: kind === 'serial' ? checkSerial(value) : value });
+    return this.addRevocation({ kind, authority, value: kind === 'serial' ? checkSerial(value) : value }, by);
   }
 
   revocations(): Revocation[] {
     return this.parts.store.revocations();
   }
 
-  private async addRevocation(named: Omit<Revocation, 'created'>): Promise<Revocation> {
+  private async addRevocation(named: Omit<Revocation, 'created'>, by: Acting): Promise<Revocation> {
     const revocation = { ...named, created: this.parts.clock.now() };
-    await this.change({ tenant: null, id: null }, 'key.revoke', named, () => {
+    await this.change({ tenant: null, id: null }, by, 'key.revoke', named, () => {
       this.parts.store.addRevocation(revocation);
     });
     return revocation;
@@ -243,11 +261,12 @@ export class Accounts {
 
   private put(
     account: Account,
+    by: Acting,
     action: string,
     credential: Credential,
     detail: Readonly<Record<string, Json>>,
   ): Promise<void> {
-    return this.change(account, action, { credential: credential.id, ...detail }, () => {
+    return this.change(account, by, action, { credential: credential.id, ...detail }, () => {
       // The account may have been removed while a hash was computed.
       present(this.parts.store.account(account.id) !== null);
       this.parts.store.putCredential(credential);
@@ -256,15 +275,20 @@ export class Accounts {
 
   private change(
     target: { readonly tenant: string | null; readonly id: string | null },
+    by: Acting,
     action: string,
     detail: Readonly<Record<string, Json>>,
     apply: () => void,
   ): Promise<void> {
     return this.parts.store.write(() => {
+      by.within?.();
       apply();
       const { tenant, id: account } = target;
-      const { credential = '', ...more } = detail;
-      this.parts.ledger?.append(tenant, changed(action, { account, credential: String(credential), detail: more }));
+      const { credential: named, ...more } = detail;
+      const credential = typeof named === 'string' ? named : '';
+      const { actor, approvedBy } = by;
+      const event = changed(action, { actor, approvedBy, account, credential, detail: more });
+      this.parts.ledger?.append(tenant, event);
     });
   }
 }

@@ -51,6 +51,11 @@ export function checkChains(chains: readonly (readonly string[])[]): readonly Ch
   return checked;
 }
 
+/** Whether some chain of `after` signs in without all the steps of any chain of `before`. */
+export function isWeaker(before: readonly Chain[], after: readonly Chain[]): boolean {
+  return !after.every((chain) => before.some((known) => known.every((factor) => chain.includes(factor))));
+}
+
 function checkChain(chain: readonly string[]): Chain {
   const known = chain.filter((factor): factor is Factor => (FACTORS as readonly string[]).includes(factor));
   if (known.length === 0 || known.length !== chain.length)

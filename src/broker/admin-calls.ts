@@ -44,6 +44,31 @@ export type TenantRow = z.infer<typeof tenant>;
 const folder = z.object({ tenant: label, name: label, files: count, bytes: count });
 export type FolderRow = z.infer<typeof folder>;
 
+const reason = z.string().max(200);
+const legalHold = z.object({ tenant: label, folder: label, reason, since: moment, actor: z.string() });
+export type LegalHoldRow = z.infer<typeof legalHold>;
+
+const administrator = z.object({
+  name: login,
+  /** Of the token; two people compare it over the phone. */
+  fingerprint: z.string(),
+  added: moment,
+  renewed: moment,
+});
+export type AdministratorRow = z.infer<typeof administrator>;
+const tokenFingerprint = z.string().max(100);
+
+const reference = z.string().max(40);
+const proposal = z.object({
+  reference,
+  action: z.string(),
+  summary: z.string(),
+  proposer: z.string(),
+  proposed: moment,
+  expires: moment,
+});
+export type ProposalRow = z.infer<typeof proposal>;
+
 const account = z.object({
   login,
   tenant: label,
@@ -58,8 +83,25 @@ const account = z.object({
 });
 export type AccountRow = z.infer<typeof account>;
 
+/** What a grant asks beside its rights: policy/flow.ts. */
+const policy = z.object({
+  readOnce: z.boolean(),
+  addresses: z.array(z.string().max(64)).max(256),
+  hours: z.array(z.string().max(120)).max(20),
+  expires: moment.nullable(),
+  removeAfterDays: count.nullable(),
+});
+export type PolicyRow = z.infer<typeof policy>;
+
 /** `path`: where the account sees the folder. */
-const grant = z.object({ login, tenant: label, folder: label, path: z.string(), rights: z.array(right) });
+const grant = z.object({
+  login,
+  tenant: label,
+  folder: label,
+  path: z.string(),
+  rights: z.array(right),
+  policy: policy.nullable(),
+});
 export type GrantRow = z.infer<typeof grant>;
 
 const key = z.object({
@@ -123,10 +165,18 @@ const finding = z.object({
 export type FindingRow = z.infer<typeof finding>;
 
 function reads<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
-  return { who: 'administrator', writes: false, records: [], request, response } as const;
+  return { who: 'administrator', writes: false, records: [], request, response, eyes: 'one' } as const;
 }
 function changes<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
-  return { who: 'administrator', writes: true, records: ['changed'], request, response } as const;
+  return { who: 'administrator', writes: true, records: ['changed'], request, response, eyes: 'one' } as const;
+}
+/** May weaken a control: with two administrators it takes both. What weakens, and what not, is four-eyes.ts. */
+function guarded<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
+  return { ...changes(request, response), eyes: 'two' } as const;
+}
+
+export interface AdminCallRow extends CallRow {
+  readonly eyes: 'one' | 'two';
 }
 
 export const ADMIN_CALLS = {
@@ -154,11 +204,11 @@ export const ADMIN_CALLS = {
   'tenant.remove': changes(z.object({ name: label }), nothing),
   /** Its keys leave the memory and its sessions end before the answer; every call for it says `tenant-locked`. */
   'tenant.lock': changes(z.object({ name: label }), z.object({ name: label, ended: count })),
-  'tenant.unlock': changes(z.object({ name: label }), nothing),
+  'tenant.unlock': guarded(z.object({ name: label }), nothing),
   /** Answers when new files use the new key; the keys of older files follow in the background. */
   'tenant.rotate-key': changes(z.object({ name: label }), z.object({ name: label, key: id })),
   /** For ever. `confirm` repeats the name. */
-  'tenant.shred': changes(
+  'tenant.shred': guarded(
     z.object({ name: label, confirm: label }),
     z.object({ name: label, keys: count, ended: count, traces: z.enum(['gone', 'kept', 'pending']) }),
   ),
@@ -174,7 +224,7 @@ export const ADMIN_CALLS = {
       rotating: z.array(label),
     }),
   ),
-  'rootkey.rotate': changes(
+  'rootkey.rotate': guarded(
     nothing,
     z.object({
       from: z.string(),
@@ -189,17 +239,21 @@ export const ADMIN_CALLS = {
 
   'folder.add': changes(z.object({ tenant: label, name: label }), folder),
   'folder.list': reads(z.object({ tenant: label.nullable() }), z.object({ folders: z.array(folder) })),
+  /** Nothing in it is removed or replaced, whatever else says so. */
+  'folder.hold': changes(z.object({ tenant: label, name: label, reason }), legalHold),
+  'folder.unhold': guarded(z.object({ tenant: label, name: label, reason }), nothing),
+  'folder.holds': reads(z.object({ tenant: label.nullable() }), z.object({ holds: z.array(legalHold) })),
   /** Refused while it holds files. The grants on it end. */
   'folder.remove': changes(z.object({ tenant: label, name: label }), nothing),
 
-  'account.add': changes(
+  'account.add': guarded(
     z.object({ tenant: label, login, displayName: z.string().max(200), administrator: z.boolean() }),
     account,
   ),
   'account.list': reads(z.object({ tenant: label.nullable() }), z.object({ accounts: z.array(account) })),
   /** Ends the account's sessions before it answers. */
   'account.suspend': changes(z.object({ login }), account),
-  'account.activate': changes(z.object({ login }), account),
+  'account.activate': guarded(z.object({ login }), account),
   /** Ends the account's sessions; its credentials and grants go with it. Its files stay the tenant's. */
   'account.remove': changes(z.object({ login }), nothing),
   /** null takes the password away. */
@@ -207,10 +261,16 @@ export const ADMIN_CALLS = {
   /** A new secret replaces the old one at once; it is answered here and never again. */
   'account.totp-enrol': changes(z.object({ login }), z.object({ secret: z.string(), uri: z.string() })),
   'account.totp-remove': changes(z.object({ login }), account),
-  'account.require': changes(z.object({ login, chains: z.array(chain).min(1).max(8) }), account),
+  'account.require': guarded(z.object({ login, chains: z.array(chain).min(1).max(8) }), account),
 
-  'grant.add': changes(
-    z.object({ login, tenant: label.nullable(), folder: label, rights: z.array(right).min(1) }),
+  'grant.add': guarded(
+    z.object({
+      login,
+      tenant: label.nullable(),
+      folder: label,
+      rights: z.array(right).min(1),
+      policy: policy.nullable(),
+    }),
     grant,
   ),
   'grant.list': reads(
@@ -222,7 +282,7 @@ export const ADMIN_CALLS = {
   /** `line` is one line of an authorized_keys file, options included. */
   'key.add': changes(z.object({ login, line: z.string().max(32_768) }), key),
   /** A certificate authority whose user certificates the accounts of this tenant may sign in with. */
-  'key.add-authority': changes(z.object({ tenant: label, line: z.string().max(32_768) }), key),
+  'key.add-authority': guarded(z.object({ tenant: label, line: z.string().max(32_768) }), key),
   'key.list': reads(z.object({ login: login.nullable(), tenant: label.nullable() }), z.object({ keys: z.array(key) })),
   'key.remove': changes(z.object({ key: z.string().max(128) }), nothing),
   /** What is revoked never signs in again, whoever adds it; sessions that it opened are ended before the answer. */
@@ -237,6 +297,21 @@ export const ADMIN_CALLS = {
     z.object({ ended: count }),
   ),
 
+  'administrator.list': reads(nothing, z.object({ administrators: z.array(administrator) })),
+  /** Of the new token only the fingerprint comes here. */
+  'administrator.add': guarded(z.object({ name: login, fingerprint: tokenFingerprint }), administrator),
+  'administrator.renew': guarded(z.object({ name: login, fingerprint: tokenFingerprint }), administrator),
+  'administrator.remove': guarded(z.object({ name: login }), nothing),
+
+  /** `altered`: references of proposals that somebody changed in the database. They are never carried out. */
+  'approval.list': reads(nothing, z.object({ proposals: z.array(proposal), altered: z.array(reference) })),
+  /** Carries the act out, when nothing that it rests on has changed. */
+  'approval.approve': changes(
+    z.object({ reference }),
+    z.object({ reference, action: z.string(), summary: z.string() }),
+  ),
+  'approval.deny': changes(z.object({ reference }), z.object({ reference, outcome: z.enum(['denied', 'withdrawn']) })),
+
   /** A bounded part of the walk over the store; call again with `after` = `next` until that is null. */
   'check.next': reads(
     z.object({ after: z.string().max(200).nullable() }),
@@ -248,10 +323,12 @@ export const ADMIN_CALLS = {
       next: z.string().nullable(),
     }),
   ),
-} as const satisfies Record<string, CallRow>;
+} as const satisfies Record<string, AdminCallRow>;
 
 export type AdminCalls = typeof ADMIN_CALLS;
 export type AdminCallName = keyof AdminCalls;
+/** Those for which four-eyes.ts has a judge. */
+export type GuardedCall = { [N in AdminCallName]: AdminCalls[N]['eyes'] extends 'two' ? N : never }[AdminCallName];
 export type AdminRequest<N extends AdminCallName> = z.infer<AdminCalls[N]['request']>;
 export type AdminResponse<N extends AdminCallName> = z.infer<AdminCalls[N]['response']>;
 

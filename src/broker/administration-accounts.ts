@@ -1,12 +1,9 @@
 import type { Account, Credential } from '../accounts/account.ts';
 import type { Chain } from '../accounts/chains.ts';
-import type { Grant } from '../policy/grants.ts';
-import { fromBits } from '../policy/rights.ts';
-import type { AccountRow, GrantRow } from './admin-calls.ts';
+import type { AccountRow } from './admin-calls.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 
 type AccountCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `account.${string}`>>;
-type GrantCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `grant.${string}`>>;
 
 export function accountHandlers(parts: AdministrationParts): AccountCalls {
   const { accounts, tenants, connections, grants } = parts;
@@ -21,26 +18,26 @@ export function accountHandlers(parts: AdministrationParts): AccountCalls {
   const ofKind = (login: string, kind: Credential['kind']): Credential[] =>
     accounts.credentials(login).filter((credential) => credential.kind === kind);
   return {
-    'account.add': async ({ tenant, login, displayName, administrator }) => {
+    'account.add': async ({ tenant, login, displayName, administrator }, by) => {
       const owner = tenants.byName(tenant);
-      return accountRow(parts, await accounts.create({ tenant: owner.id, login, displayName, administrator }));
+      return accountRow(parts, await accounts.create({ tenant: owner.id, login, displayName, administrator }, by));
     },
     'account.list': ({ tenant }) => {
       const owner = tenant === null ? null : tenants.byName(tenant).id;
       return { accounts: accounts.list(owner).map((account) => accountRow(parts, account)) };
     },
-    'account.suspend': async ({ login }) => {
-      const account = await accounts.suspend(login);
+    'account.suspend': async ({ login }, by) => {
+      const account = await accounts.suspend(login, by);
       endSessions(account, 'the account is suspended');
       return accountRow(parts, account);
     },
-    'account.activate': async ({ login }) => accountRow(parts, await accounts.activate(login)),
-    'account.remove': async ({ login }) => {
+    'account.activate': async ({ login }, by) => accountRow(parts, await accounts.activate(login, by)),
+    'account.remove': async ({ login }, by) => {
       const { id } = accounts.get(login);
       // Asked for in one turn, so both are in one group commit; were they not, a grant of nobody would be left, which
       // gives nothing to anybody: ids of accounts are never used again.
       const [account] = await Promise.all([
-        accounts.remove(login),
+        accounts.remove(login, undefined, by),
         parts.write(() => {
           grants.forgetAccount(id);
         }),
@@ -48,46 +45,15 @@ export function accountHandlers(parts: AdministrationParts): AccountCalls {
       endSessions(account, 'the account is removed');
       return {};
     },
-    'account.password': async ({ login, password }) => {
+    'account.password': async ({ login, password }, by) => {
       const replaced = ofKind(login, 'password');
-      const account = await accounts.setPassword(login, password);
+      const account = await accounts.setPassword(login, password, by);
       endSessionsBy(replaced);
       return accountRow(parts, account);
     },
-    'account.totp-enrol': ({ login }) => accounts.enrolTotp(login),
-    'account.totp-remove': async ({ login }) => accountRow(parts, await accounts.removeTotp(login)),
-    'account.require': async ({ login, chains }) => accountRow(parts, await accounts.setChains(login, chains)),
-  };
-}
-
-export function grantHandlers(parts: AdministrationParts): GrantCalls {
-  const { accounts, tenants, folders, grants } = parts;
-  const find = (login: string, tenant: string | null, folder: string) => {
-    const account = accounts.get(login);
-    const owner = tenant === null ? account.tenant : tenants.byName(tenant).id;
-    return { account, folder: folders.byName(owner, folder) };
-  };
-  return {
-    'grant.add': async ({ login, tenant, folder, rights }) => {
-      const grant = await grants.grant({ ...find(login, tenant, folder), rights });
-      return grantRow(parts, login, grant);
-    },
-    'grant.list': ({ login, tenant }) => {
-      const owner = tenant === null ? null : tenants.byName(tenant).id;
-      const asked = login === null ? accounts.list(owner) : [accounts.get(login)];
-      const rows = asked.flatMap((account) =>
-        grants
-          .ofAccount(account.id)
-          .filter((grant) => owner === null || grant.tenant === owner)
-          .map((grant) => grantRow(parts, account.login, grant)),
-      );
-      return { grants: rows };
-    },
-    'grant.remove': async ({ login, tenant, folder }) => {
-      const found = find(login, tenant, folder);
-      await grants.revoke(found.account.id, found.folder.id);
-      return {};
-    },
+    'account.totp-enrol': ({ login }, by) => accounts.enrolTotp(login, by),
+    'account.totp-remove': async ({ login }, by) => accountRow(parts, await accounts.removeTotp(login, by)),
+    'account.require': async ({ login, chains }, by) => accountRow(parts, await accounts.setChains(login, chains, by)),
   };
 }
 
@@ -105,16 +71,5 @@ function accountRow({ accounts, tenants }: AdministrationParts, account: Account
     totp: count('totp') > 0,
     keys: count('key'),
     require: chains.map((chain: Chain) => [...chain]),
-  };
-}
-
-function grantRow({ tenants, folders }: AdministrationParts, login: string, grant: Grant): GrantRow {
-  const folder = folders.list(grant.tenant).find(({ id }) => id === grant.folder);
-  return {
-    login,
-    tenant: tenants.get(grant.tenant).name,
-    folder: folder?.name ?? grant.mount,
-    path: `/${grant.mount}`,
-    rights: fromBits(grant.rights),
   };
 }

@@ -1,4 +1,5 @@
 import type { Account, Authority, KeyCredential, Revocation } from '../accounts/account.ts';
+import type { Acting } from '../base/acting.ts';
 import { WaybillError } from '../base/errors.ts';
 import { restrictionOptions } from '../sshkeys/authorized-keys.ts';
 import { fingerprint, publicKeyLine } from '../sshkeys/public-key.ts';
@@ -18,12 +19,12 @@ interface OwnedKey {
 export function keyHandlers(parts: AdministrationParts): KeyCalls {
   const { accounts, tenants, connections, hostKeys } = parts;
   return {
-    'key.add': async ({ login, line }) => {
-      const key = await accounts.addKey(login, line);
+    'key.add': async ({ login, line }, by) => {
+      const key = await accounts.addKey(login, line, by);
       return keyRow(parts, { account: accounts.get(login), key });
     },
-    'key.add-authority': async ({ tenant, line }) =>
-      authorityRow(parts, await accounts.addCertificateAuthority(tenants.byName(tenant).id, line)),
+    'key.add-authority': async ({ tenant, line }, by) =>
+      authorityRow(parts, await accounts.addCertificateAuthority(tenants.byName(tenant).id, line, by)),
     'key.list': ({ login, tenant }) => {
       const owner = tenant === null ? null : tenants.byName(tenant).id;
       const asked = login === null ? accounts.list(owner) : [accounts.get(login)];
@@ -32,13 +33,13 @@ export function keyHandlers(parts: AdministrationParts): KeyCalls {
       const authorities = login === null ? accounts.authorities(owner) : [];
       return { keys: [...keys, ...authorities.map((authority) => authorityRow(parts, authority))] };
     },
-    'key.remove': async ({ key }) => {
-      const id = await removeKey(parts, key);
+    'key.remove': async ({ key }, by) => {
+      const id = await removeKey(parts, key, by);
       connections.end(({ proofs }) => proofs.includes(id), 'the key of this session was removed');
       return {};
     },
-    'key.revoke': async ({ what }) => {
-      const revoked = await revoke(parts, what);
+    'key.revoke': async ({ what }, by) => {
+      const revoked = await revoke(parts, what, by);
       // Certificates of an authority are named in more than one way: all sessions by it end, good ones come back.
       const print = revoked.kind === 'fingerprint' ? revoked.value : revoked.authority;
       const ended = connections.end(
@@ -58,13 +59,13 @@ export function keyHandlers(parts: AdministrationParts): KeyCalls {
   };
 }
 
-async function revoke({ accounts }: AdministrationParts, what: Revoked): Promise<Revocation> {
+async function revoke({ accounts }: AdministrationParts, what: Revoked, by: Acting): Promise<Revocation> {
   if (what.kind === 'key') {
-    return { kind: 'fingerprint', authority: '', value: await accounts.revoke(what.key), created: Date.now() };
+    return { kind: 'fingerprint', authority: '', value: await accounts.revoke(what.key, by), created: Date.now() };
   }
   const { kind, authority } = what;
   const print = isFingerprint(authority) ? authority : fingerprint(readKeyLine(authority).key.blob);
-  return await accounts.revokeCertificates(kind, print, kind === 'serial' ? what.serial : what.keyId);
+  return await accounts.revokeCertificates(kind, print, kind === 'serial' ? what.serial : what.keyId, by);
 }
 
 function revocationRow({ kind, authority, value, created }: Revocation): RevocationRow {
@@ -77,7 +78,7 @@ function revocationRow({ kind, authority, value, created }: Revocation): Revocat
 }
 
 /** By id or fingerprint, of an account or an authority; answers the id. */
-async function removeKey(parts: AdministrationParts, named: string): Promise<string> {
+async function removeKey(parts: AdministrationParts, named: string, by: Acting): Promise<string> {
   const { accounts } = parts;
   const fits = (one: { readonly id: string; readonly fingerprint: string }): boolean =>
     one.id === named || one.fingerprint === named;
@@ -94,10 +95,10 @@ async function removeKey(parts: AdministrationParts, named: string): Promise<str
     );
   }
   const [key] = keys;
-  if (key !== undefined) return (await accounts.removeCredential(key.key.id)).id;
+  if (key !== undefined) return (await accounts.removeCredential(key.key.id, by)).id;
   const [authority] = authorities;
   if (authority === undefined) throw new WaybillError('not-found', 'no key has this fingerprint or id');
-  return (await accounts.removeCertificateAuthority(authority.id)).id;
+  return (await accounts.removeCertificateAuthority(authority.id, by)).id;
 }
 
 function keysOf({ accounts }: AdministrationParts, account: Account): OwnedKey[] {

@@ -1,8 +1,11 @@
 /** What the handlers of administrator calls work with; main.ts fills it once. */
 import type { Accounts } from '../accounts/accounts.ts';
+import type { Administrator, Administrators } from '../accounts/administrators.ts';
+import type { Acting } from '../base/acting.ts';
 import type { CheckStep } from '../files/check.ts';
 import type { Folders } from '../files/folders.ts';
 import type { Tenants } from '../files/tenants.ts';
+import type { Approvals } from '../policy/approvals.ts';
 import type { Grants } from '../policy/grants.ts';
 import type { KeyActs } from '../keys/key-acts.ts';
 import type { Keys } from '../keys/keys.ts';
@@ -12,8 +15,14 @@ import type { Caller } from './calls.ts';
 import type { Connections } from './connections.ts';
 import type { Handlers } from './dispatch.ts';
 
-/** The socket itself has shown who the administrator is; there is nothing more to tell of the caller. */
-export type AdminCallers = Readonly<Record<Caller, null>>;
+/**
+ * Who calls: an administrator, by his token, or whoever could open the socket: the operator on the machine itself, who is
+ * then nobody by name. Everything behind sees only the Acting of it.
+ */
+export interface AdminActing extends Acting {
+  readonly administrator: Administrator | null;
+}
+export type AdminCallers = Readonly<Record<Caller, AdminActing>>;
 export type AdminHandlers = Handlers<AdminCalls, AdminCallers>;
 
 export interface AdministrationParts {
@@ -21,6 +30,8 @@ export interface AdministrationParts {
   readonly folders: Folders;
   readonly accounts: Accounts;
   readonly grants: Grants;
+  readonly administrators: Administrators;
+  readonly approvals: Approvals;
   readonly connections: Pick<Connections, 'list' | 'end'>;
   readonly keys: Pick<Keys, 'stateOf'>;
   readonly keyActs: KeyActs;

@@ -5,26 +5,26 @@ import type { AdminHandlers, AdministrationParts } from './administration-parts.
 
 type TenantCalls = Pick<
   AdminHandlers,
-  Exclude<Extract<keyof AdminHandlers, `tenant.${string}` | `folder.${string}`>, KeyActCall>
+  Exclude<Extract<keyof AdminHandlers, `tenant.${string}`>, KeyActCall> | 'folder.add' | 'folder.list' | 'folder.remove'
 >;
 
 export function tenantHandlers(parts: AdministrationParts): TenantCalls {
   const { tenants, folders, accounts } = parts;
   return {
-    'tenant.add': async ({ name, displayName, quota = parts.defaultQuota }) =>
-      tenantRow(parts, await tenants.create({ name, displayName, quota })),
+    'tenant.add': async ({ name, displayName, quota = parts.defaultQuota }, by) =>
+      tenantRow(parts, await tenants.create({ name, displayName, quota }, by)),
     'tenant.list': () => ({ tenants: tenants.list().map((tenant) => tenantRow(parts, tenant)) }),
-    'tenant.set-quota': async ({ name, quota }) =>
-      tenantRow(parts, await tenants.setQuota(tenants.byName(name).id, quota)),
-    'tenant.remove': async ({ name }) => {
+    'tenant.set-quota': async ({ name, quota }, by) =>
+      tenantRow(parts, await tenants.setQuota(tenants.byName(name).id, quota, by)),
+    'tenant.remove': async ({ name }, by) => {
       const { id } = tenants.byName(name);
-      await tenants.remove(id);
-      for (const authority of accounts.authorities(id)) await accounts.removeCertificateAuthority(authority.id);
+      await tenants.remove(id, by);
+      for (const authority of accounts.authorities(id)) await accounts.removeCertificateAuthority(authority.id, by);
       return {};
     },
-    'folder.add': async ({ tenant, name }) => {
+    'folder.add': async ({ tenant, name }, by) => {
       const owner = tenants.byName(tenant);
-      return folderRow(parts, owner, await folders.create(owner.id, name));
+      return folderRow(parts, owner, await folders.create(owner.id, name, by));
     },
     'folder.list': ({ tenant }) => {
       const owners = tenant === null ? tenants.list() : [tenants.byName(tenant)];
@@ -32,8 +32,8 @@ export function tenantHandlers(parts: AdministrationParts): TenantCalls {
         folders: owners.flatMap((owner) => folders.list(owner.id).map((folder) => folderRow(parts, owner, folder))),
       };
     },
-    'folder.remove': async ({ tenant, name }) => {
-      await folders.remove(folders.byName(tenants.byName(tenant).id, name).id);
+    'folder.remove': async ({ tenant, name }, by) => {
+      await folders.remove(folders.byName(tenants.byName(tenant).id, name).id, by);
       return {};
     },
   };

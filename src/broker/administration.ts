@@ -2,29 +2,35 @@
 import { WaybillError } from '../base/errors.ts';
 import type { Finding } from '../files/check.ts';
 import type { FindingRow } from './admin-calls.ts';
-import { accountHandlers, grantHandlers } from './administration-accounts.ts';
+import { accountHandlers } from './administration-accounts.ts';
+import { administratorHandlers } from './administration-administrators.ts';
+import { grantHandlers } from './administration-grants.ts';
 import { keyActHandlers } from './administration-key-acts.ts';
 import { keyHandlers } from './administration-keys.ts';
 import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 import { tenantHandlers } from './administration-tenants.ts';
+import { guard } from './guard.ts';
+import type { Acts } from './guard.ts';
 
 type SessionCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `session.${string}`>>;
 
 export function administrationHandlers(parts: AdministrationParts): AdminHandlers {
-  return {
+  const acts: Acts = {
     ...tenantHandlers(parts),
     ...accountHandlers(parts),
     ...grantHandlers(parts),
     ...keyHandlers(parts),
     ...keyActHandlers(parts),
     ...sessionHandlers(parts),
+    ...administratorHandlers(parts),
     'server.status': () => parts.status(),
     'check.next': async ({ after }) => {
       const { versions, bytes, skipped, findings, next } = await parts.check(after ?? '');
       return { versions, bytes, skipped, findings: findings.map(findingRow), next };
     },
   };
+  return guard(acts, parts);
 }
 
 function sessionHandlers({ accounts, connections }: AdministrationParts): SessionCalls {

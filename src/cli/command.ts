@@ -80,6 +80,10 @@ export function command<const A extends Arguments, const O extends Options>(spec
 /** Options that every command understands. */
 export const COMMON_OPTIONS = {
   data: { value: 'DIR', doc: 'The data folder of the server.', fallback: './data' },
+  'as-token-file': {
+    value: 'FILE',
+    doc: 'Your access token as an administrator; or the variable WAYBILL_TOKEN_FILE.',
+  },
   json: { doc: 'Print JSON for scripts: one document on standard output; a failure as one line on standard error.' },
   help: { doc: 'Print this help.' },
 } as const satisfies Options;

@@ -2,9 +2,9 @@ import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import path from 'node:path';
 import { ADMIN_CALLS } from '../broker/admin-calls.ts';
-import type { AdminCaller, AdminCallName, AdminCalls, AdminRequest, AdminResponse } from '../broker/admin-calls.ts';
-import { callerOver, Link } from '../broker/link.ts';
-import type { CallerOf } from '../broker/link.ts';
+import type { AdminCaller, AdminCallName, AdminRequest, AdminResponse } from '../broker/admin-calls.ts';
+import type { AdminEnvelope } from '../broker/admin-server.ts';
+import { Link } from '../broker/link.ts';
 import { WaybillError } from '../base/errors.ts';
 
 export function adminSocketOf(dataFolder: string): string {
@@ -14,16 +14,20 @@ export function adminSocketOf(dataFolder: string): string {
 /** The running server of a data folder. Connects with the first call; `close` when the command is done. */
 export class RunningServer implements AdminCaller {
   private readonly dataFolder: string;
+  private readonly token: () => string | null;
   private link: Link | null = null;
-  private caller: Promise<CallerOf<AdminCalls>> | null = null;
+  private opened: Promise<Link> | null = null;
 
-  constructor(dataFolder: string) {
+  /** `token`: who calls; asked for with each call. */
+  constructor(dataFolder: string, token: () => string | null) {
     this.dataFolder = dataFolder;
+    this.token = token;
   }
 
   async call<N extends AdminCallName>(call: N, request: AdminRequest<N>): Promise<AdminResponse<N>> {
-    this.caller ??= this.open();
-    const answer = await (await this.caller).call(call, request as never);
+    this.opened ??= this.open();
+    const body: AdminEnvelope = { token: this.token(), request };
+    const answer = await (await this.opened).call(call, body);
     // An older or newer server may answer otherwise; better a clear failure than a half-printed row.
     const checked = ADMIN_CALLS[call].response.safeParse(answer);
     if (checked.success) return checked.data as AdminResponse<N>;
@@ -34,10 +38,10 @@ export class RunningServer implements AdminCaller {
     this.link?.close();
   }
 
-  private async open(): Promise<CallerOf<AdminCalls>> {
+  private async open(): Promise<Link> {
     const socket = await openSocket(this.dataFolder);
     this.link = new Link(socket, { closed: () => undefined });
-    return callerOver<AdminCalls>(this.link);
+    return this.link;
   }
 }
 

@@ -12,6 +12,7 @@ export type Parsed =
       readonly command: Command;
       readonly input: Readonly<Record<string, unknown>>;
       readonly data: string | null;
+      readonly tokenFile: string | null;
       readonly json: boolean;
     };
 
@@ -24,8 +25,9 @@ export function parseCommandLine(commands: readonly Command[], words: readonly s
   const { values, positionals } = split(found.command, found.rest, options);
   if (values['help'] === true) return { kind: 'help', topic: found.command.name.split(' ') };
   const input = { ...checkArguments(found.command, positionals), ...checkOptions(found.command, values) };
-  const data = typeof values['data'] === 'string' ? values['data'] : null;
-  return { kind: 'run', command: found.command, input, data, json: values['json'] === true };
+  const textOf = (name: string): string | null => (typeof values[name] === 'string' ? values[name] : null);
+  const common = { data: textOf('data'), tokenFile: textOf('as-token-file'), json: values['json'] === true };
+  return { kind: 'run', command: found.command, input, ...common };
 }
 
 /** The row whose name is the longest run of words at the start. */

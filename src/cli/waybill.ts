@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { asWaybillError, WaybillError } from '../base/errors.ts';
 import { readOptions } from '../config/read-options.ts';
+import { readTokenFile } from '../config/token-file.ts';
 import { COMMANDS, GROUPS } from './commands/index.ts';
 import { RunningServer } from './connect.ts';
 import { exitCodeOf } from './exit-codes.ts';
@@ -36,7 +37,8 @@ export async function main(words: readonly string[]): Promise<number> {
 async function run(parsed: Parsed & { kind: 'run' }, output: Output): Promise<number> {
   // Read as the server reads it, so that every command finds the folder that serve would use.
   const dataFolder = readOptions(parsed.data === null ? {} : { data: parsed.data }).data;
-  const server = new RunningServer(dataFolder);
+  let token: string | null | undefined;
+  const server = new RunningServer(dataFolder, () => (token ??= readTokenFile(parsed.tokenFile)));
   try {
     const code: unknown = await parsed.command.run(parsed.input, {
       output,

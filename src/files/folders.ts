@@ -1,4 +1,6 @@
 /** Folders of a tenant, for the operator. */
+import { LOCAL_OPERATOR } from '../base/acting.ts';
+import type { Acting } from '../base/acting.ts';
 import { WaybillError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { checkName, composed } from '../base/names.ts';
@@ -23,16 +25,17 @@ export class Folders {
     this.options = options;
   }
 
-  async create(tenant: string, name: string): Promise<Folder> {
+  async create(tenant: string, name: string, by: Acting = LOCAL_OPERATOR): Promise<Folder> {
     checkName(name);
     const { store } = this.options;
     const now = Math.floor((this.options.now ?? Date.now)() / 1000);
     return store.write(() => {
+      by.within?.();
       if (store.tenant(tenant) === null) throw new WaybillError('not-found', 'the tenant does not exist');
       if (store.folders(tenant).some((other) => composed(other.name) === composed(name)))
         throw new WaybillError('already-exists', `folder "${name}" exists`);
       const folder = store.insertFolder(newId(), tenant, name, now);
-      this.record(folder, 'folder.create');
+      this.record(folder, 'folder.create', by);
       return folder;
     });
   }
@@ -52,9 +55,10 @@ export class Folders {
   }
 
   /** Refused while it holds anything. The grants on it end. */
-  async remove(id: string): Promise<void> {
+  async remove(id: string, by: Acting = LOCAL_OPERATOR): Promise<void> {
     const { store, grants, hasUploads } = this.options;
     await store.write(() => {
+      by.within?.();
       const folder = store.folder(id);
       if (folder === null) throw new WaybillError('not-found', 'the folder does not exist');
       if (store.hasChildren(folder.root) || hasUploads(folder.root))
@@ -62,12 +66,12 @@ export class Folders {
       grants.legalHolds.refuse(id, `folder "${folder.name}"`);
       grants.forgetFolder(id);
       store.removeFolder(folder);
-      this.record(folder, 'folder.remove');
+      this.record(folder, 'folder.remove', by);
     });
   }
 
-  private record(folder: Folder, action: string): void {
+  private record(folder: Folder, action: string, { actor, approvedBy }: Acting): void {
     const { id, tenant, name } = folder;
-    this.options.ledger.append(tenant, changed(action, { folder: id, detail: { name } }));
+    this.options.ledger.append(tenant, changed(action, { actor, approvedBy, folder: id, detail: { name } }));
   }
 }

@@ -1,4 +1,6 @@
 /** Tenants, for the operator: who owns files, how much they may store, and the key that everything of theirs hangs on. */
+import { LOCAL_OPERATOR } from '../base/acting.ts';
+import type { Acting } from '../base/acting.ts';
 import { WaybillError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { checkName, composed } from '../base/names.ts';
@@ -24,7 +26,10 @@ export class Tenants {
     this.options = options;
   }
 
-  async create(request: { name: string; displayName?: string; quota: number | null }): Promise<Tenant> {
+  async create(
+    request: { name: string; displayName?: string; quota: number | null },
+    by: Acting = LOCAL_OPERATOR,
+  ): Promise<Tenant> {
     const { store, keys } = this.options;
     const { name, quota } = request;
     checkName(name);
@@ -38,11 +43,12 @@ export class Tenants {
     };
     const key = await keys.newTenantKey(tenant.id);
     await store.write(() => {
+      by.within?.();
       if (store.tenants().some((other) => composed(other.name) === composed(name)))
         throw new WaybillError('already-exists', `tenant "${name}" exists`);
       store.insertTenant(tenant, (this.options.now ?? Date.now)());
       keys.insertTenantKey(key);
-      this.record(tenant.id, { action: 'tenant.create', name, quota });
+      this.record(tenant.id, by, { action: 'tenant.create', name, quota });
     });
     return tenant;
   }
@@ -64,32 +70,38 @@ export class Tenants {
   }
 
   /** Takes effect with the next upload; what is stored stays, even when it is more. */
-  async setQuota(id: string, quota: number | null): Promise<Tenant> {
+  async setQuota(id: string, quota: number | null, by: Acting = LOCAL_OPERATOR): Promise<Tenant> {
     checkQuota(quota);
     await this.options.store.write(() => {
+      by.within?.();
       const { name } = this.get(id);
       this.options.store.setQuota(id, quota);
-      this.record(id, { action: 'tenant.set-quota', name, quota });
+      this.record(id, by, { action: 'tenant.set-quota', name, quota });
     });
     return this.get(id);
   }
 
   /** Refused while anything belongs to it. Its key goes with it. */
-  async remove(id: string): Promise<void> {
+  async remove(id: string, by: Acting = LOCAL_OPERATOR): Promise<void> {
     const { store, keys, holds } = this.options;
     await store.write(() => {
+      by.within?.();
       const { name } = this.get(id);
       const held = store.folders(id).length > 0 ? 'folders' : (holds?.(id) ?? null);
       if (held !== null) throw new WaybillError('directory-not-empty', `tenant "${name}" still has ${held}`);
       keys.removeTenantKeys(id);
       store.removeTenant(id);
-      this.record(id, { action: 'tenant.remove', name });
+      this.record(id, by, { action: 'tenant.remove', name });
     });
     keys.forgetTenant(id);
   }
 
-  private record(tenant: string, { action, ...detail }: { action: string; [name: string]: Json }): void {
-    this.options.ledger.append(tenant, changed(action, { detail }));
+  private record(
+    tenant: string,
+    { actor, approvedBy }: Acting,
+    { action, ...detail }: { action: string; [name: string]: Json },
+  ): void {
+    this.options.ledger.append(tenant, changed(action, { actor, approvedBy, detail }));
   }
 }
 

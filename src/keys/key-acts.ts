@@ -95,6 +95,7 @@ export class KeyActs {
     keys.requireUsable(tenant);
     const row = await keys.newTenantKey(tenant);
     await store.write(() => {
+      act.within?.();
       keys.requireUsable(tenant);
       const before = store.currentTenantKey(tenant);
       if (before === null) throw new WaybillError('not-found', 'the tenant has no key');
@@ -113,6 +114,7 @@ export class KeyActs {
     keys.takeOut(tenant, 'locked');
     const ended = endSessions(tenant, 'the keys of the tenant were taken out of service');
     await store.write(() => {
+      act.within?.();
       if (keys.stateOf(tenant) === 'shredded') keys.requireUsable(tenant);
       store.setTenantState({ tenant, state: 'locked', left: 'nothing' });
       record({ ...act, action: 'tenant.lock', tenant, what: tenant, detail: { ended } });
@@ -126,6 +128,7 @@ export class KeyActs {
     if (keys.stateOf(tenant) === 'in-use') return;
     await keys.takeBack(tenant);
     await store.write(() => {
+      act.within?.();
       if (keys.stateOf(tenant) === 'shredded') keys.requireUsable(tenant);
       store.clearTenantState(tenant);
       record({ ...act, action: 'tenant.unlock', tenant, what: tenant, detail: {} });
@@ -144,6 +147,7 @@ export class KeyActs {
     const { keys, store, record, endSessions } = this.parts;
     if (keys.stateOf(tenant) === 'shredded') keys.requireUsable(tenant);
     const destroyed = await store.write(() => {
+      act.within?.();
       const ids = store.tenantKeysOf(tenant).map(({ id }) => id);
       store.removeTenantKeys(tenant);
       store.setTenantState({ tenant, state: 'shredded', left: 'traces' });
@@ -152,7 +156,9 @@ export class KeyActs {
     });
     keys.takeOut(tenant, 'shredded');
     const ended = endSessions(tenant, 'the keys of the tenant were destroyed');
-    const traces = await this.inLine(() => this.removeTraces([tenant], act)).catch((error: unknown) => {
+    const traces = await this.inLine(() =>
+      this.removeTraces([tenant], { actor: act.actor, approvedBy: act.approvedBy }),
+    ).catch((error: unknown) => {
       this.parts.report(error);
       return 'pending' as const;
     });

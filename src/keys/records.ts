@@ -6,6 +6,8 @@ import type { Ledger } from '../ledger/ledger.ts';
 export interface Act {
   readonly actor: string | null;
   readonly approvedBy: string | null;
+  /** First inside the write that makes the change; throws when it must not be made any more. */
+  readonly within?: () => void;
 }
 
 export interface KeyRecord extends Act {

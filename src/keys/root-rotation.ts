@@ -55,6 +55,7 @@ export class RootRotation {
     if (known === null && wanted.owns(from)) throw new WaybillError('root-key-missing', `${wanted.place} is missing`);
     const to = known === null ? await wanted.create() : await wanted.rotate();
     await store.write(() => {
+      act.within?.();
       store.addRoot(to, wanted.checkValue(to));
       record({ ...act, action: 'rootkey.rotate', tenant: null, what: to, detail: { from, to, reason } });
     });

@@ -23,7 +23,29 @@ const account = {
   keys: 1,
   require: [['publickey', 'totp']],
 };
-const grant = { login: 'anna', tenant: 't', folder: 'f', path: '/f', rights: ['list', 'read'] };
+const policy = {
+  readOnce: true,
+  addresses: ['192.0.2.0/24'],
+  hours: ['Mon-Fri 08:00-18:00 UTC'],
+  expires: '2027-02-01T00:00:00.000Z',
+  removeAfterDays: 7,
+};
+const grant = { login: 'anna', tenant: 't', folder: 'f', path: '/f', rights: ['list', 'read'], policy };
+const administrator = {
+  name: 'ada',
+  fingerprint: 'SHA256:x',
+  added: '2026-01-01T00:00:00Z',
+  renewed: '2026-01-01T00:00:00Z',
+};
+const proposal = {
+  reference: 'A-00000-00000',
+  action: 'grant.add',
+  summary: 'anna may read',
+  proposer: 'ada',
+  proposed: '2026-01-01T00:00:00Z',
+  expires: '2026-01-08T00:00:00Z',
+};
+const legalHold = { tenant: 't', folder: 'f', reason: 'case 7', since: '2026-01-01T00:00:00Z', actor: 'ada' };
 const key = {
   id: ID,
   login: 'anna',
@@ -102,6 +124,16 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'key.host': { keys: [{ algorithm: 'ssh-ed25519', fingerprint: 'SHA256:x', line: 'ssh-ed25519 AAAA' }] },
   'session.list': { sessions: [session] },
   'session.end': { ended: 1 },
+  'folder.hold': legalHold,
+  'folder.unhold': nothing,
+  'folder.holds': { holds: [legalHold] },
+  'administrator.list': { administrators: [administrator] },
+  'administrator.add': administrator,
+  'administrator.renew': administrator,
+  'administrator.remove': nothing,
+  'approval.list': { proposals: [proposal], altered: ['A-11111-11111'] },
+  'approval.approve': { reference: 'A-00000-00000', action: 'grant.add', summary: 'anna may read' },
+  'approval.deny': { reference: 'A-00000-00000', outcome: 'denied' },
   'check.next': { versions: 1, bytes: 10, skipped: 0, findings: [], next: null },
 };
 
@@ -158,6 +190,9 @@ const LINES: Readonly<Record<string, string>> = {
   'folder add': 'folder add t/f',
   'folder list': 'folder list t',
   'folder remove': 'folder remove t/f',
+  'folder hold': 'folder hold t/f --reason case',
+  'folder unhold': 'folder unhold t/f',
+  'folder holds': 'folder holds',
   'account add': 'account add anna --tenant t --key id.pub --require publickey+totp',
   'account list': 'account list',
   'account suspend': 'account suspend anna',
@@ -178,6 +213,13 @@ const LINES: Readonly<Record<string, string>> = {
   'key host': 'key host',
   'session list': 'session list',
   'session end': `session end ${ID}`,
+  'administrator add': 'administrator add ada',
+  'administrator list': 'administrator list',
+  'administrator renew': 'administrator renew ada --fingerprint SHA256:x',
+  'administrator remove': 'administrator remove ada',
+  approvals: 'approvals',
+  approve: 'approve a-oooo0-0000o',
+  deny: 'deny A-00000-00000',
   check: 'check',
 };
 const FILES = { 'id.pub': `# a comment\n${ED25519}\n` };
@@ -200,7 +242,7 @@ describe('the table of commands', () => {
 
   it('is covered by a line in this test, except what needs no server', () => {
     const rest = COMMANDS.map(({ name }) => name).filter((name) => LINES[name] === undefined);
-    assert.deepEqual(rest, ['serve', 'completion']);
+    assert.deepEqual(rest, ['serve', 'administrator token', 'completion']);
   });
 
   it('reaches every administrator call', async () => {

@@ -67,7 +67,7 @@ describe('waybill and its server', () => {
     await waybill(server, ['account', 'add', 'anna', '--tenant', 'acme']);
     await waybill(server, ['grant', 'add', 'anna', 'in', '--rights', 'list,read']);
     assert.deepEqual((await json(server, 'grant', 'list', '--login', 'anna'))['grants'], [
-      { login: 'anna', tenant: 'acme', folder: 'in', path: '/in', rights: ['list', 'read'] },
+      { login: 'anna', tenant: 'acme', folder: 'in', path: '/in', rights: ['list', 'read'], policy: null },
     ]);
     await assert.rejects(waybill(server, ['tenant', 'remove', 'acme']), /directory-not-empty/);
     await assert.rejects(waybill(server, ['grant', 'add', 'anna', 'first/exchange']), /permission-denied/);

@@ -1,5 +1,6 @@
 import { command } from '../command.ts';
 import { folderOfGrant } from '../folder-name.ts';
+import { describePolicy, FLOW_OPTIONS, parsePolicy } from '../flow-options.ts';
 import { RIGHT_NAMES } from '../../broker/admin-calls.ts';
 import type { RightName } from '../../broker/admin-calls.ts';
 import { WaybillError } from '../../base/errors.ts';
@@ -21,7 +22,10 @@ function parseRights(text: string): RightName[] {
 export const GRANT_COMMANDS = [
   command({
     name: 'grant add',
-    doc: 'Give an account rights on a folder. Replaces the rights it had there; acts at once.',
+    doc: 'Give an account rights on a folder. Replaces what it had there, rights and conditions; acts at once.',
+    details: [
+      'With two administrators, a grant that gives more than before waits for the second one (waybill approve).',
+    ],
     arguments: { login, folder },
     options: {
       rights: {
@@ -29,13 +33,24 @@ export const GRANT_COMMANDS = [
         doc: `Rights with commas between: ${RIGHT_NAMES.join(', ')}, or all.`,
         fallback: DEFAULT_RIGHTS,
       },
+      'drop-box': { doc: 'Write only: uploads new files and sees none. In place of --rights.' },
+      ...FLOW_OPTIONS,
     },
     async run(input, { server, output }) {
-      const rights = parseRights(input.rights ?? DEFAULT_RIGHTS);
-      const row = await server.call('grant.add', { login: input.login, ...folderOfGrant(input.folder), rights });
+      if (input['drop-box'] && input.rights !== null)
+        throw new WaybillError('option-invalid', 'waybill grant add: give either --drop-box or --rights');
+      const rights = parseRights(input['drop-box'] ? 'write' : (input.rights ?? DEFAULT_RIGHTS));
+      const policy = parsePolicy(input);
+      const row = await server.call('grant.add', {
+        login: input.login,
+        ...folderOfGrant(input.folder),
+        rights,
+        policy,
+      });
+      const asks = describePolicy(row.policy);
       output.answer(
         row,
-        `${row.login} may ${row.rights.join(', ')} in ${row.tenant}/${row.folder}, which it sees as ${row.path}.`,
+        `${row.login} may ${row.rights.join(', ')} in ${row.tenant}/${row.folder}, which it sees as ${row.path}${asks === '' ? '' : `: ${asks}`}.`,
       );
     },
   }),
@@ -54,8 +69,9 @@ export const GRANT_COMMANDS = [
         `${row.tenant}/${row.folder}`,
         row.path,
         row.rights.join(','),
+        describePolicy(row.policy),
       ]);
-      output.table(answer, ['LOGIN', 'FOLDER', 'SEEN AS', 'RIGHTS'], rows, 'No grants.');
+      output.table(answer, ['LOGIN', 'FOLDER', 'SEEN AS', 'RIGHTS', 'ONLY'], rows, 'No grants.');
     },
   }),
   command({

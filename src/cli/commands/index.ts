@@ -1,6 +1,8 @@
 /** The table of commands: every command of `waybill` is a row here. */
 import type { Command, Group } from '../command.ts';
 import { ACCOUNT_COMMANDS } from './account.ts';
+import { ADMINISTRATOR_COMMANDS } from './administrator.ts';
+import { APPROVAL_COMMANDS } from './approval.ts';
 import { CHECK_COMMAND } from './check.ts';
 import { completionCommand } from './completion.ts';
 import { FOLDER_COMMANDS } from './folder.ts';
@@ -22,6 +24,8 @@ export const COMMANDS: readonly Command[] = [
   ...KEY_COMMANDS,
   ...ROOTKEY_COMMANDS,
   ...SESSION_COMMANDS,
+  ...ADMINISTRATOR_COMMANDS,
+  ...APPROVAL_COMMANDS,
   CHECK_COMMAND,
   completionCommand(() => COMMANDS),
 ];
@@ -31,12 +35,14 @@ export const GROUPS: readonly Group[] = [
   { name: 'serve', doc: SERVE_COMMAND.doc },
   { name: 'status', doc: STATUS_COMMAND.doc },
   { name: 'tenant', doc: 'Customers: add, list, set quotas, remove.' },
-  { name: 'folder', doc: 'Folders of tenants: add, list, remove.' },
+  { name: 'folder', doc: 'Folders of tenants: add, list, remove, legal holds.' },
   { name: 'account', doc: 'People and services: add, suspend, passwords, one-time codes, what a sign-in needs.' },
   { name: 'grant', doc: 'Who may do what in which folder.' },
   { name: 'key', doc: 'SSH keys and certificate authorities that sign in, revocation, host keys.' },
   { name: 'rootkey', doc: 'The root key that everything is wrapped with: where it is, its versions, rotation.' },
   { name: 'session', doc: 'Sessions that are open now: list and end them.' },
+  { name: 'administrator', doc: 'People of the operator by name: add, list, renew their tokens, remove.' },
+  ...APPROVAL_COMMANDS.map(({ name, doc }) => ({ name, doc })),
   { name: 'check', doc: CHECK_COMMAND.doc },
   { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },
 ];

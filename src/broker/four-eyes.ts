@@ -1,0 +1,154 @@
+/**
+ * Which acts take two administrators, and how to tell: one judge for each call whose row says `guarded`. A judge looks at
+ * the request and at what is there now, and changes nothing. `about` is everything that the judgement rests on, ids
+ * included: a name may be given anew between proposal and approval.
+ */
+import { isWeaker, spell } from '../accounts/chains.ts';
+import type { Chain } from '../accounts/chains.ts';
+import { tokenFingerprint } from '../accounts/access-token.ts';
+import { readKeyLine } from '../accounts/key-lines.ts';
+import { WaybillError } from '../base/errors.ts';
+import { fromBits } from '../policy/rights.ts';
+import { fingerprint } from '../sshkeys/public-key.ts';
+import type { AdminRequest, GuardedCall } from './admin-calls.ts';
+import type { AdminActing, AdministrationParts } from './administration-parts.ts';
+import { findGrant } from './administration-grants.ts';
+import { describePolicy, policyOf } from './grant-policies.ts';
+
+export interface Judgement {
+  readonly weakens: boolean;
+  /** Whose log tells of it; null is the operator's. */
+  readonly tenant: string | null;
+  /** For the one who decides; in full, because it is all he sees. */
+  readonly summary: string;
+  readonly about: Readonly<Record<string, unknown>>;
+}
+
+type Judge<N extends GuardedCall> = (request: AdminRequest<N>, caller: AdminActing) => Judgement;
+export type Judges = { readonly [N in GuardedCall]: Judge<N> };
+
+export function judges(parts: AdministrationParts): Judges {
+  return { ...accountJudges(parts), ...folderJudges(parts), ...keyJudges(parts), ...administratorJudges(parts) };
+}
+
+function accountJudges({ accounts, tenants, grants }: AdministrationParts) {
+  return {
+    'account.add': ({ tenant, login, administrator }) => ({
+      weakens: administrator,
+      tenant: tenants.byName(tenant).id,
+      summary: `new account ${login} of ${tenant}${administrator ? ', an administrator of it' : ''}`,
+      about: { tenant: tenants.byName(tenant).id },
+    }),
+    'account.activate': ({ login }) => {
+      const { id, tenant, status } = accounts.get(login);
+      const summary = `account ${login} of ${tenants.get(tenant).name} may sign in again`;
+      return { weakens: status === 'suspended', tenant, summary, about: { id, status } };
+    },
+    'account.require': ({ login, chains }) => {
+      const { id, tenant, chains: before } = accounts.get(login);
+      // Without a grant there is nothing yet that the chains keep; a grant shows them to who approves it.
+      const guards = grants.ofAccount(id).length > 0;
+      const summary = `account ${login} of ${tenants.get(tenant).name} signs in with ${spelled(chains)} instead of ${spelled(before)}`;
+      return { weakens: guards && isWeaker(before, chains), tenant, summary, about: { id, before, guards } };
+    },
+  } satisfies Partial<Judges>;
+}
+
+function folderJudges(parts: AdministrationParts) {
+  const { tenants, folders, grants, keys, keyActs } = parts;
+  return {
+    'grant.add': (request) => {
+      const { account, folder } = findGrant(parts, request);
+      const { login, rights } = request;
+      const policy = policyOf(request.policy);
+      const before = grants.find(account.id, folder.id) ?? null;
+      const had = before === null ? 'nothing' : `${fromBits(before.rights).join(', ')}${describePolicy(before.policy)}`;
+      const where = `${tenants.get(folder.tenant).name}/${folder.name}`;
+      const summary =
+        `${login} may ${rights.join(', ')} in ${where}${describePolicy(policy)}; before: ${had}; ` +
+        `it signs in with ${spelled(account.chains)}${account.status === 'suspended' ? ' and is suspended' : ''}`;
+      const known = before === null ? null : { rights: before.rights, policy: before.policy };
+      const { id, chains, status } = account;
+      return {
+        weakens: grants.isWidening(id, folder.id, rights, policy),
+        tenant: folder.tenant,
+        summary,
+        about: { account: id, chains, status, folder: folder.id, known },
+      };
+    },
+    'folder.unhold': ({ tenant, name, reason }) => {
+      const folder = folders.byName(tenants.byName(tenant).id, name);
+      const hold = grants.legalHolds.of(folder.id);
+      const since = hold === null ? 'none' : `of ${new Date(hold.since).toISOString()}, "${hold.reason}"`;
+      const summary = `lift the legal hold on ${tenant}/${name} (${since}): "${reason}"`;
+      return { weakens: hold !== null, tenant: folder.tenant, summary, about: { folder: folder.id, hold } };
+    },
+    'tenant.unlock': ({ name }) => {
+      const { id } = tenants.byName(name);
+      const state = keys.stateOf(id);
+      return {
+        weakens: state === 'locked',
+        tenant: id,
+        summary: `take the keys of ${name} into use again`,
+        about: { id, state },
+      };
+    },
+    'tenant.shred': ({ name, confirm }) => {
+      const { id } = tenants.byName(name);
+      if (confirm !== name)
+        throw new WaybillError('option-invalid', 'what was typed is not the name of the tenant; nothing was destroyed');
+      grants.legalHolds.refuseTenant(id);
+      return {
+        weakens: true,
+        tenant: id,
+        summary: `destroy the keys of ${name}, and so all its content, for ever`,
+        about: { id },
+      };
+    },
+    'rootkey.rotate': () => {
+      const { current, provider, place } = keyActs.overview();
+      const summary = `a new root key; now it is ${current} (${provider}, ${place})`;
+      return { weakens: true, tenant: null, summary, about: { current } };
+    },
+  } satisfies Partial<Judges>;
+}
+
+function keyJudges({ tenants }: AdministrationParts) {
+  return {
+    'key.add-authority': ({ tenant, line }) => {
+      const { id } = tenants.byName(tenant);
+      const { key } = readKeyLine(line);
+      const summary = `certificates of ${key.type} ${fingerprint(key.blob)} sign in the accounts of ${tenant}`;
+      return { weakens: true, tenant: id, summary, about: { id } };
+    },
+  } satisfies Partial<Judges>;
+}
+
+function administratorJudges({ administrators }: AdministrationParts) {
+  return {
+    'administrator.add': ({ name, fingerprint: print }) => {
+      const summary = `new administrator ${name}, whose token is ${print}`;
+      return { weakens: true, tenant: null, summary, about: {} };
+    },
+    'administrator.renew': ({ name, fingerprint: print }, { administrator }) => {
+      const { id, tokenHash } = administrators.byName(name);
+      const summary = `administrator ${name} gets a new token, ${print}`;
+      // His own he may renew alone: it makes nobody more powerful.
+      return {
+        weakens: administrator?.id !== id,
+        tenant: null,
+        summary,
+        about: { id, token: tokenFingerprint(tokenHash) },
+      };
+    },
+    'administrator.remove': ({ name }) => {
+      const { id } = administrators.byName(name);
+      const summary = `remove the administrator ${name}`;
+      return { weakens: !administrators.enoughWithout(id), tenant: null, summary, about: { id } };
+    },
+  } satisfies Partial<Judges>;
+}
+
+function spelled(chains: readonly Chain[]): string {
+  return chains.map(spell).join(' or ');
+}
