@@ -54,6 +54,8 @@ export const ROOMS: readonly Room[] = [
   { room: 'ledger', imports: ['base'] },
   // Pure: shared with the offline verifier, which trusts no server.
   { room: 'ledger/core', imports: ['base/bytes.ts', 'base/errors.ts'] },
+  // Answers from tiles alone, on any machine: nothing of the server. The only room with a native add-on (DuckDB).
+  { room: 'incident', imports: ['ledger/core', 'base'] },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.
   {

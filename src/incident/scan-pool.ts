@@ -1,0 +1,93 @@
+/** Threads that scan logs, and the one queue of what they send. */
+import path from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { isErrorCode, WaybillError } from '../base/errors.ts';
+import type { ScanMessage, ScanOrder, ScanWorkerData } from './scan-messages.ts';
+
+/** Takes the messages of one log in their order; what it throws ends the build. */
+export interface LogReceiver {
+  take(message: Exclude<ScanMessage, { kind: 'failed' }>): Promise<void>;
+  /** The log failed, or the build did. */
+  abandon(): Promise<void>;
+}
+
+export interface PoolOptions {
+  readonly ledger: string;
+  readonly seeds: readonly [number, number];
+  readonly threads: number;
+  readonly receiver: (order: ScanOrder, thread: number) => Promise<LogReceiver>;
+}
+
+/** Rejects with the first failure, when every thread has ended. */
+export async function scanLogs(orders: readonly ScanOrder[], options: PoolOptions): Promise<void> {
+  const waiting = [...orders];
+  const threads = Array.from({ length: Math.min(options.threads, orders.length) }, (_, thread) =>
+    runThread(waiting, thread, options),
+  );
+  const results = await Promise.allSettled(threads);
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+async function runThread(waiting: ScanOrder[], thread: number, options: PoolOptions): Promise<void> {
+  const outstanding = new SharedArrayBuffer(4);
+  const { ledger, seeds } = options;
+  const workerData: ScanWorkerData = { ledger, seeds, outstanding };
+  const worker = new Worker(path.join(import.meta.dirname, 'scan-worker.ts'), { workerData });
+  const inbox = new Inbox(worker);
+  try {
+    for (let order = waiting.shift(); order !== undefined; order = waiting.shift()) {
+      const receiver = await options.receiver(order, thread);
+      worker.postMessage(order);
+      await receive(inbox, receiver, new Int32Array(outstanding)).catch(async (error: unknown) => {
+        waiting.length = 0;
+        await receiver.abandon();
+        throw error;
+      });
+    }
+  } finally {
+    await worker.terminate();
+  }
+}
+
+async function receive(inbox: Inbox, receiver: LogReceiver, outstanding: Int32Array): Promise<void> {
+  for (;;) {
+    const message = await inbox.next();
+    if (message.kind === 'failed')
+      throw new WaybillError(isErrorCode(message.code) ? message.code : 'internal', message.message);
+    await receiver.take(message);
+    if (message.kind === 'batch') {
+      Atomics.sub(outstanding, 0, 1);
+      Atomics.notify(outstanding, 0);
+    }
+    if (message.kind === 'done') return;
+  }
+}
+
+class Inbox {
+  private readonly messages: (ScanMessage | Error)[] = [];
+  private wake: (() => void) | null = null;
+
+  constructor(worker: Worker) {
+    const add = (message: ScanMessage | Error): void => {
+      this.messages.push(message);
+      this.wake?.();
+    };
+    worker.on('message', add);
+    worker.on('error', (error: unknown) => {
+      add(error instanceof Error ? error : new Error(String(error)));
+    });
+    worker.on('exit', () => {
+      add(new Error('a scanning thread has ended'));
+    });
+  }
+
+  async next(): Promise<ScanMessage> {
+    for (;;) {
+      const message = this.messages.shift();
+      if (message instanceof Error) throw message;
+      if (message !== undefined) return message;
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+  }
+}
