@@ -8,6 +8,7 @@
  * nodes beside it: ranges of blinded identifiers, and how many entries are below each. Of a neighbour leaf that is one
  * tenant's size, without a way to learn whose.
  */
+import { isSize } from './merkle.ts';
 import { EMPTY_SUM_ROOT, innerNode, leafNode, refuse } from './sum-node.ts';
 import type { SumLeaf, SumNode, SumRoot } from './sum-node.ts';
 import type { SumProof } from './sum-proof.ts';
@@ -19,19 +20,22 @@ export type { SumProof } from './sum-proof.ts';
 
 export class SumTree {
   /** Sorted by identifier. */
-  private leaves: SumLeaf[];
+  private readonly leaves: SumLeaf[];
   /**
    * Row 0 are the leaves' nodes; a last one without a neighbour stands in the next row as it is. Null after an
    * insertion, which moves everything right of it: made again when needed.
    */
   private rows: SumNode[][] | null = null;
+  /** Leaves whose node in row 0 is new, and not yet in the rows above. */
+  private readonly dirty = new Set<number>();
+  private total: number;
 
   constructor(leaves: readonly SumLeaf[] = []) {
     this.leaves = leaves.map(copyOf).sort((a, b) => Buffer.compare(a.id, b.id));
     this.leaves.forEach((leaf, at) => {
       if (this.leaves[at - 1]?.id.equals(leaf.id) === true) throw refuse('two leaves have one identifier');
     });
-    this.build();
+    this.total = this.root().sum;
   }
 
   get count(): number {
@@ -44,18 +48,26 @@ export class SumTree {
     return leaf !== undefined && Buffer.compare(leaf.id, id) === 0 ? leaf : null;
   }
 
-  /** A known identifier costs O(log n); a new one O(n), once for any number of them before the next root or proof. */
+  /**
+   * A known identifier costs O(log n), less when many change before the next root or proof; a new one O(n), once for any
+   * number of them. Throws, and leaves the tree as it was, when all sizes together would be above 2^53 - 1.
+   */
   set(leaf: SumLeaf): void {
     const copy = copyOf(leaf);
     const node = leafNode(copy);
     const at = this.search(leaf.id);
-    if (this.leaves[at]?.id.equals(leaf.id) === true) {
-      if (this.rows !== null) replace(this.rows, at, node);
-      this.leaves[at] = copy;
-    } else {
-      this.leaves.splice(at, 0, copy);
+    const before = this.leaves[at];
+    const known = before?.id.equals(leaf.id) === true;
+    this.total = checkTotal(this.total - (known ? before.size : 0) + copy.size);
+    if (known) this.leaves[at] = copy;
+    else this.leaves.splice(at, 0, copy);
+    const nodes = known ? this.rows?.[0] : undefined;
+    if (nodes === undefined) {
       this.rows = null;
+      return;
     }
+    nodes[at] = node;
+    this.dirty.add(at);
   }
 
   root(): SumRoot {
@@ -87,15 +99,23 @@ export class SumTree {
   }
 
   private build(): SumNode[][] {
-    if (this.rows !== null) return this.rows;
-    const rows = [this.leaves.map(leafNode)];
-    for (let row = rows[0] as SumNode[]; row.length > 1; rows.push(row)) {
-      const below = row;
-      row = Array.from({ length: Math.ceil(below.length / 2) }, (_, at) => parentOf(below, at));
+    if (this.rows === null) {
+      this.rows = [this.leaves.map(leafNode)];
+      for (let row = this.rows[0] as SumNode[]; row.length > 1; this.rows.push(row)) {
+        const below = row;
+        row = Array.from({ length: Math.ceil(below.length / 2) }, (_, at) => parentOf(below, at));
+      }
+    } else {
+      renew(this.rows, this.dirty);
     }
-    this.rows = rows;
-    return rows;
+    this.dirty.clear();
+    return this.rows;
   }
+}
+
+function checkTotal(total: number): number {
+  if (!isSize(total)) throw refuse('the sum of the sizes of all logs is above 2^53 - 1');
+  return total;
 }
 
 function copyOf({ id, size, root }: SumLeaf): SumLeaf {
@@ -108,20 +128,13 @@ function parentOf(row: readonly SumNode[], at: number): SumNode {
   return right === undefined ? left : innerNode(left, right);
 }
 
-/** All new nodes first: a sum that is too great must leave the tree as it was. */
-function replace(rows: readonly SumNode[][], leafAt: number, leaf: SumNode): void {
-  const fresh = [leaf];
-  let at = leafAt;
-  for (let level = 0; level + 1 < rows.length; level++) {
-    const node = fresh[level] as SumNode;
-    const sibling = rows[level]?.[at ^ 1];
-    if (sibling === undefined) fresh.push(node);
-    else fresh.push((at & 1) === 0 ? innerNode(node, sibling) : innerNode(sibling, node));
-    at >>>= 1;
+/** Each node above a changed leaf once. */
+function renew(rows: readonly SumNode[][], leaves: ReadonlySet<number>): void {
+  let changed = leaves;
+  for (let level = 1; level < rows.length; level++) {
+    changed = new Set([...changed].map((at) => at >>> 1));
+    for (const at of changed) (rows[level] as SumNode[])[at] = parentOf(rows[level - 1] as SumNode[], at);
   }
-  fresh.forEach((node, level) => {
-    (rows[level] as SumNode[])[leafAt >>> level] = node;
-  });
 }
 
 /** The nodes beside the way from a node to the top, lowest first. */
