@@ -41,7 +41,8 @@ import type { LoadedHostKey } from './first-start/host-keys.ts';
 import { KeyActs } from './keys/key-acts.ts';
 import { Keys } from './keys/keys.ts';
 import { recordsInto } from './keys/records.ts';
-import { RootKeyFile } from './keys/root-key.ts';
+import { rootKeyProviders } from './keys/providers.ts';
+import type { RootKeyProvider } from './keys/root-key-provider.ts';
 import { dependenciesDigest } from './ledger/dependencies.ts';
 import type { LedgerNode } from './ledger/node.ts';
 import { openLedger } from './ledger/open-ledger.ts';
@@ -108,9 +109,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     // What is only a mistake in the options must not leave a data folder behind.
     const banner = readBanner(options.banner);
+    const rootKeys = rootKeyProviders(options, (err) => {
+      log.warn({ err }, 'the token for the root key could not be renewed; it is asked for again when it is needed');
+    });
     const folder = prepareDataFolder(options.data);
     lock(folder, undo);
-    const rooms = await openRooms(folder, options, log, undo);
+    const rooms = await openRooms(folder, rootKeys(folder.rootKey), options, log, undo);
     const broker = await startBroker(options, rooms, banner, undo);
     const keyActs = startKeyActs(rooms, broker, undo);
     const listeners = await listen(options, broker);
@@ -172,14 +176,20 @@ interface Rooms {
   readonly hostKeys: readonly LoadedHostKey[];
 }
 
-async function openRooms(folder: DataFolder, options: ServerOptions, log: Log, undo: Undo[]): Promise<Rooms> {
+async function openRooms(
+  folder: DataFolder,
+  rootKeys: readonly RootKeyProvider[],
+  options: ServerOptions,
+  log: Log,
+  undo: Undo[],
+): Promise<Rooms> {
   const { reserve } = options;
   const database = new Database(folder.database);
   undo.push(() => {
     database.close();
   });
   const keyStore = new SqliteKeys(database);
-  const keys = await Keys.open(keyStore, new RootKeyFile(folder.rootKey));
+  const keys = await Keys.open(keyStore, rootKeys);
   const hostKeys = await openHostKeys(folder.keys, Date.now());
   const nameOf = (tenant: string): string => fileStore.tenant(tenant)?.name ?? '';
   const opening = await startLedger(folder, database, nameOf, log, undo);

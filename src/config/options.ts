@@ -4,7 +4,18 @@
  */
 import { availableParallelism } from 'node:os';
 import { LOG_LEVELS } from '../base/log.ts';
-import { address, budgetAmounts, byteCount, filePath, oneOf, whole, yesOrNo } from './values.ts';
+import {
+  address,
+  budgetAmounts,
+  byteCount,
+  filePath,
+  oneOf,
+  serviceAddress,
+  serviceName,
+  servicePath,
+  whole,
+  yesOrNo,
+} from './values.ts';
 
 export interface OptionRow {
   readonly doc: string;
@@ -97,6 +108,34 @@ export const OPTIONS = {
     fallback: '256M',
     doc: 'Space that uploads leave free for records, sign-ins and removals; never more than 5 % of the file system.',
     check: byteCount(0, Number.MAX_SAFE_INTEGER),
+  },
+  'root-key': {
+    value: 'file|vault',
+    fallback: 'file',
+    doc: 'Where new versions of the root key are made: in keys/root.key, or in HashiCorp Vault. Keys move there with waybill rootkey rotate.',
+    check: oneOf('file', 'vault'),
+  },
+  'vault-address': {
+    value: 'URL',
+    doc: 'Vault, as https://vault.example:8200; http only on this machine.',
+    check: serviceAddress,
+  },
+  'vault-mount': { value: 'PATH', fallback: 'transit', doc: 'Where its Transit engine is.', check: servicePath },
+  'vault-key': {
+    value: 'NAME',
+    fallback: 'waybill',
+    doc: 'The Transit key, which has to be there and should be used by nothing else.',
+    check: serviceName,
+  },
+  'vault-namespace': { value: 'PATH', doc: 'The namespace, where Vault has them.', check: servicePath },
+  'vault-token-file': { value: 'FILE', doc: 'A file with a token, read again when Vault refuses it.', check: filePath },
+  'vault-role-id-file': { value: 'FILE', doc: 'A file with the role id, to sign in by AppRole.', check: filePath },
+  'vault-secret-id-file': { value: 'FILE', doc: 'A file with the secret id that goes with it.', check: filePath },
+  'vault-auth-mount': { value: 'PATH', fallback: 'approle', doc: 'Where the AppRole engine is.', check: servicePath },
+  'vault-ca': {
+    value: 'FILE',
+    doc: "Certificates (PEM) that Vault's own is checked with; those of Node when left out.",
+    check: filePath,
   },
   budgets: {
     value: 'on|off',

@@ -82,6 +82,31 @@ export function byteCount(least: number, most: number): (text: string) => number
   };
 }
 
+/** "https://vault.example:8200". Without TLS only on this machine: keys travel there. */
+export function serviceAddress(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const local = url !== null && /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
+  const plain = url !== null && url.pathname === '/' && url.search === '' && url.hash === '' && url.username === '';
+  if (!plain || !(url.protocol === 'https:' || (url.protocol === 'http:' && local))) {
+    throw new NotAllowed('https://HOST:PORT, or http://127.0.0.1:PORT for a service on this machine');
+  }
+  return url.origin;
+}
+
+/** Names in the paths of a service, "team/transit". */
+export function servicePath(text: string): string {
+  if (!/^[A-Za-z0-9_-][A-Za-z0-9_.-]*(\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$/.test(text) || text.length > 100) {
+    throw new NotAllowed('letters, digits, "-", "_", "." and "/" between names, at most 100');
+  }
+  return text;
+}
+
+/** One of them. */
+export function serviceName(text: string): string {
+  if (text.includes('/')) throw new NotAllowed('letters, digits, "-", "_" and ".", at most 100');
+  return servicePath(text);
+}
+
 const AMOUNTS = /^([^,]+),(\d{1,12}),(\d{1,12})$/;
 
 /** "64G,100000,10000": bytes, files, listings. */

@@ -36,10 +36,11 @@ export interface RootKeyProvider {
   /** Tells one version from another and gives nothing of it away; null where only opening something shows it. */
   checkValue(root: RootReference): Buffer | null;
   /**
-   * Nothing is wrapped by these versions any more. False when the provider keeps them all the same, so that an old copy
-   * of the database opens with it still; `thorough` asks it to do what it can against that.
+   * Nothing is wrapped by these versions any more; those to keep are all of its own that are in use. False when the
+   * provider keeps them all the same, so that an old copy of the database opens with it still; `thorough` asks it to do
+   * what it can against that.
    */
-  retire(roots: readonly RootReference[], thorough: boolean): Promise<boolean>;
+  retire(roots: readonly RootReference[], keep: readonly RootReference[], thorough: boolean): Promise<boolean>;
   /** For data folders from before wrapped keys named their provider. */
   readonly old?: {
     unwrap(root: RootReference, purpose: string, wrapped: Uint8Array): Buffer | null;

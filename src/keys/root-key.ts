@@ -123,7 +123,7 @@ export class RootKeyFile implements RootKeyProvider {
     // Done before, by a retirement that a crash cut off.
     const versions = this.read() ?? [];
     const kept = versions.filter((version) => !roots.includes(reference(version)));
-    if (kept.length < versions.length) await overwriteHeld(this.place, () => this.replace(kept));
+    if (kept.length < versions.length) await this.replace(kept);
     wipe(versions);
     await this.latest();
     return true;
@@ -131,11 +131,11 @@ export class RootKeyFile implements RootKeyProvider {
 
   /** Without a version there is no file: the keys have moved to another provider. */
   private async replace(versions: readonly Version[]): Promise<void> {
-    if (versions.length > 0) await writeDurableFile(this.place, format(versions));
-    else {
+    await overwriteHeld(this.place, async () => {
+      if (versions.length > 0) return writeDurableFile(this.place, format(versions));
       await unlink(this.place);
       await syncFolder(dirname(this.place));
-    }
+    });
     wipe(versions);
   }
 

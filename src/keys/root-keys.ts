@@ -80,10 +80,11 @@ export class RootKeys {
   /** Of versions in state `retiring`. False when the provider keeps one of them. */
   async retire(roots: readonly RootReference[], thorough: boolean): Promise<boolean> {
     for (const root of roots) this.retired.add(root);
+    const keep = this.store.roots().flatMap(({ root, state }) => (state === 'retiring' ? [] : [root]));
     let gone = true;
     for (const provider of new Set(roots.map((root) => this.providerOf(root)))) {
-      const own = roots.filter((root) => provider.owns(root));
-      gone = (await provider.retire(own, thorough)) && gone;
+      const own = (all: readonly RootReference[]): RootReference[] => all.filter((root) => provider.owns(root));
+      gone = (await provider.retire(own(roots), own(keep), thorough)) && gone;
     }
     return gone;
   }
@@ -109,6 +110,7 @@ export class RootKeys {
       for (const part of parts(bound))
         for (const wrapped of await provider.wrap(part))
           answer.push({ root: wrapped.root, wrapped: packWrapped(wrapped) });
+      await this.verify(answer.map((one, at) => ({ ...one, purpose: must(keys[at]).purpose })));
       return answer;
     } finally {
       for (const one of bound) one.fill(0);
@@ -151,8 +153,26 @@ export class RootKeys {
         if (wrapped !== null) answer[at] = { root: wrapped.root, wrapped: packWrapped(wrapped) };
       });
     }
+    await this.verify(
+      inside.flatMap((at) => {
+        const one = answer[at] ?? null;
+        return one === null ? [] : [{ ...one, purpose: must(stored[at]).purpose }];
+      }),
+    );
     await this.moveAcross(answer, stored, across);
     return answer;
+  }
+
+  /** Before anything relies on it, or takes the place of what did open. */
+  private async verify(made: readonly StoredKey[]): Promise<void> {
+    const keys = await this.unwrap(made);
+    for (const key of keys) key?.fill(0);
+    const at = keys.indexOf(null);
+    if (at >= 0)
+      throw new WaybillError(
+        'root-key-answer-invalid',
+        `what ${this.providerOf(must(made[at]).root).place} wrapped does not open again; nothing was changed`,
+      );
   }
 
   close(): void {
