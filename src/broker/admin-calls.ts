@@ -7,6 +7,8 @@
  */
 import { z } from 'zod';
 import { FACTORS } from '../accounts/chains.ts';
+import { KINDS_OF_ACQUAINTANCE } from '../policy/budgets/acquaintances.ts';
+import { DIMENSIONS } from '../policy/budgets/windows.ts';
 import type { Right } from '../policy/rights.ts';
 import type { CallRow } from './calls.ts';
 
@@ -131,6 +133,41 @@ const shownRevocation = z.object({
   revoked: moment,
 });
 export type RevocationRow = z.infer<typeof shownRevocation>;
+
+/** Names in place of ids: budget-scopes.ts. */
+const scope = z.string().min(1).max(400);
+const dimension = z.enum(DIMENSIONS);
+/** Seconds. */
+const window = count;
+const usage = z.object({ dimension, window, used: count, limit: count.nullable() });
+export type UsageRow = z.infer<typeof usage>;
+
+const hold = z.object({
+  reference,
+  login: z.string(),
+  tenant: z.string(),
+  path: z.string(),
+  scope: z.string(),
+  dimension,
+  window,
+  used: count,
+  limit: count,
+  asked: count,
+  opened: moment,
+  state: z.enum(['open', 'approved', 'denied', 'expired']),
+});
+export type HoldRow = z.infer<typeof hold>;
+
+const acquaintanceKind = z.enum(KINDS_OF_ACQUAINTANCE);
+const acquaintance = z.object({
+  login,
+  kind: acquaintanceKind,
+  value: z.string(),
+  firstSeen: moment,
+  confirmed: z.boolean(),
+});
+export type AcquaintanceRow = z.infer<typeof acquaintance>;
+const namedAcquaintance = z.object({ login, kind: acquaintanceKind, value: z.string().min(1).max(300) });
 
 const session = z.object({
   session: id,
@@ -302,6 +339,35 @@ export const ADMIN_CALLS = {
   'administrator.add': guarded(z.object({ name: login, fingerprint: tokenFingerprint }), administrator),
   'administrator.renew': guarded(z.object({ name: login, fingerprint: tokenFingerprint }), administrator),
   'administrator.remove': guarded(z.object({ name: login }), nothing),
+
+  /** A limit of null is none at all. */
+  'budget.set': guarded(z.object({ scope, dimension, window, limit: count.nullable() }), nothing),
+  /** Back to what is learned. */
+  'budget.clear': guarded(z.object({ scope }), nothing),
+  /** What administrators have set. */
+  'budget.list': reads(
+    nothing,
+    z.object({ limits: z.array(z.object({ scope: z.string(), dimension, window, limit: count.nullable() })) }),
+  ),
+  'budget.show': reads(z.object({ scope }), z.object({ scope: z.string(), usage: z.array(usage) })),
+
+  'hold.list': reads(nothing, z.object({ holds: z.array(hold) })),
+  /** Null: as much again as the limit, and for a day. More of either takes two. */
+  'hold.approve': guarded(
+    z.object({ reference, extra: count.nullable(), seconds: count.nullable() }),
+    z.object({ hold, extra: count }),
+  ),
+  /** `suspend`: the account, with its sessions. */
+  'hold.deny': changes(
+    z.object({ reference, suspend: z.boolean() }),
+    z.object({ hold, suspended: z.boolean(), ended: count }),
+  ),
+
+  /** What was new about an account's sign-in is known from now on; its sessions have the whole budget. */
+  'account.confirm': changes(namedAcquaintance, namedAcquaintance),
+  'account.forget': changes(namedAcquaintance, namedAcquaintance),
+  /** Of all accounts: what nobody has confirmed. */
+  'account.seen': reads(z.object({ login: login.nullable() }), z.object({ seen: z.array(acquaintance) })),
 
   /** `altered`: references of proposals that somebody changed in the database. They are never carried out. */
   'approval.list': reads(nothing, z.object({ proposals: z.array(proposal), altered: z.array(reference) })),

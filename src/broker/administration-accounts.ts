@@ -3,10 +3,13 @@ import type { Chain } from '../accounts/chains.ts';
 import type { AccountRow } from './admin-calls.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 
-type AccountCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `account.${string}`>>;
+type AccountCalls = Pick<
+  AdminHandlers,
+  Exclude<Extract<keyof AdminHandlers, `account.${string}`>, 'account.confirm' | 'account.forget' | 'account.seen'>
+>;
 
 export function accountHandlers(parts: AdministrationParts): AccountCalls {
-  const { accounts, tenants, connections, grants } = parts;
+  const { accounts, tenants, connections, grants, budgets } = parts;
   const endSessions = (account: Account, reason: string): void => {
     connections.end((session) => session.account === account.id, reason);
   };
@@ -33,15 +36,11 @@ export function accountHandlers(parts: AdministrationParts): AccountCalls {
     },
     'account.activate': async ({ login }, by) => accountRow(parts, await accounts.activate(login, by)),
     'account.remove': async ({ login }, by) => {
-      const { id } = accounts.get(login);
-      // Asked for in one turn, so both are in one group commit; were they not, a grant of nobody would be left, which
-      // gives nothing to anybody: ids of accounts are never used again.
-      const [account] = await Promise.all([
-        accounts.remove(login, undefined, by),
-        parts.write(() => {
-          grants.forgetAccount(id);
-        }),
-      ]);
+      const forget = ({ id }: Account): void => {
+        grants.forgetAccount(id);
+        budgets.forgetAccount(id);
+      };
+      const account = await accounts.remove(login, forget, by);
       endSessions(account, 'the account is removed');
       return {};
     },

@@ -4,6 +4,7 @@ import type { Finding } from '../files/check.ts';
 import type { FindingRow } from './admin-calls.ts';
 import { accountHandlers } from './administration-accounts.ts';
 import { administratorHandlers } from './administration-administrators.ts';
+import { budgetHandlers } from './administration-budgets.ts';
 import { grantHandlers } from './administration-grants.ts';
 import { keyActHandlers } from './administration-key-acts.ts';
 import { keyHandlers } from './administration-keys.ts';
@@ -24,6 +25,7 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
     ...keyActHandlers(parts),
     ...sessionHandlers(parts),
     ...administratorHandlers(parts),
+    ...budgetHandlers(parts),
     'server.status': () => parts.status(),
     'check.next': async ({ after }) => {
       const { versions, bytes, skipped, findings, next } = await parts.check(after ?? '');

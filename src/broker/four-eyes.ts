@@ -8,12 +8,18 @@ import type { Chain } from '../accounts/chains.ts';
 import { tokenFingerprint } from '../accounts/access-token.ts';
 import { readKeyLine } from '../accounts/key-lines.ts';
 import { WaybillError } from '../base/errors.ts';
+import { keyOf } from '../policy/budgets/scopes.ts';
+import type { Scope } from '../policy/budgets/scopes.ts';
+import { DIMENSIONS, WINDOWS } from '../policy/budgets/windows.ts';
 import { fromBits } from '../policy/rights.ts';
 import { fingerprint } from '../sshkeys/public-key.ts';
 import type { AdminRequest, GuardedCall } from './admin-calls.ts';
 import type { AdminActing, AdministrationParts } from './administration-parts.ts';
 import { findGrant } from './administration-grants.ts';
+import { scopeNamed } from './budget-scopes.ts';
 import { describePolicy, policyOf } from './grant-policies.ts';
+
+const DAY_SECONDS = 86_400;
 
 export interface Judgement {
   readonly weakens: boolean;
@@ -28,7 +34,13 @@ type Judge<N extends GuardedCall> = (request: AdminRequest<N>, caller: AdminActi
 export type Judges = { readonly [N in GuardedCall]: Judge<N> };
 
 export function judges(parts: AdministrationParts): Judges {
-  return { ...accountJudges(parts), ...folderJudges(parts), ...keyJudges(parts), ...administratorJudges(parts) };
+  return {
+    ...accountJudges(parts),
+    ...folderJudges(parts),
+    ...keyJudges(parts),
+    ...budgetJudges(parts),
+    ...administratorJudges(parts),
+  };
 }
 
 function accountJudges({ accounts, tenants, grants }: AdministrationParts) {
@@ -122,6 +134,61 @@ function keyJudges({ tenants }: AdministrationParts) {
       return { weakens: true, tenant: id, summary, about: { id } };
     },
   } satisfies Partial<Judges>;
+}
+
+function budgetJudges(parts: AdministrationParts) {
+  const { budgets } = parts;
+  return {
+    'budget.set': ({ scope: text, dimension, window, limit }) => {
+      const { scope, tenant } = scopeNamed(parts, text);
+      const cell = budgets.lasting(scope).find((row) => row.dimension === dimension && row.window === window);
+      const before = cell?.standing ?? null;
+      const within = `${dimension} in ${windowText(window)}`;
+      const summary = `budget of ${text}: ${amount(limit)} ${within}; before: ${amount(before)}`;
+      // What was learned moves from day to day; what somebody set does not.
+      const set = setIn(budgets, scope).filter((row) => row.dimension === dimension && row.window === window);
+      return { weakens: isMore(before, limit), tenant, summary, about: { scope, set } };
+    },
+    'budget.clear': ({ scope: text }) => {
+      const { scope, tenant } = scopeNamed(parts, text);
+      const rows = budgets.lasting(scope);
+      const set = rows.filter(({ ordinary, standing }) => ordinary !== standing);
+      const before = set.map(
+        ({ dimension, window, standing }) => `${amount(standing)} ${dimension} in ${windowText(window)}`,
+      );
+      const summary = `budget of ${text}: what is learned instead of ${before.join(', ')}`;
+      const weakens = set.some(({ ordinary, standing }) => isMore(standing, ordinary));
+      return { weakens, tenant, summary, about: { scope, set: setIn(budgets, scope) } };
+    },
+    'hold.approve': ({ reference, extra, seconds }) => {
+      const { state, limit, asked, tenant, account, dimension } = budgets.holds.find(reference);
+      const usual = Math.max(limit, asked);
+      const what = `${amount(extra ?? usual)} ${DIMENSIONS[dimension] ?? ''} more for ${seconds ?? DAY_SECONDS} seconds`;
+      return {
+        weakens: (extra ?? 0) > usual || (seconds ?? 0) > DAY_SECONDS,
+        tenant,
+        summary: `approve ${reference}: ${what}; usual: ${amount(usual)} for ${DAY_SECONDS} seconds`,
+        about: { account, state, limit, asked },
+      };
+    },
+  } satisfies Partial<Judges>;
+}
+
+function setIn(budgets: AdministrationParts['budgets'], scope: Scope) {
+  return budgets.list().filter((row) => row.scope === keyOf(scope));
+}
+
+/** Null is without a limit. */
+function isMore(before: number | null, after: number | null): boolean {
+  return before !== null && (after === null || after > before);
+}
+
+function amount(limit: number | null): string {
+  return limit === null ? 'any number of' : String(limit);
+}
+
+function windowText(seconds: number): string {
+  return WINDOWS.find((row) => row.seconds === seconds)?.text ?? `${seconds} seconds`;
 }
 
 function administratorJudges({ administrators }: AdministrationParts) {

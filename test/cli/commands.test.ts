@@ -45,6 +45,20 @@ const proposal = {
   proposed: '2026-01-01T00:00:00Z',
   expires: '2026-01-08T00:00:00Z',
 };
+const hold = {
+  reference: 'H-00000-00000',
+  login: 'anna',
+  tenant: 't',
+  path: '/f/a\u001b[2J',
+  scope: 'account/anna',
+  dimension: 'bytes',
+  window: 600,
+  used: 1,
+  limit: 2,
+  asked: 3,
+  opened: '2026-01-01T00:00:00Z',
+  state: 'open',
+};
 const legalHold = { tenant: 't', folder: 'f', reason: 'case 7', since: '2026-01-01T00:00:00Z', actor: 'ada' };
 const key = {
   id: ID,
@@ -134,6 +148,29 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'approval.list': { proposals: [proposal], altered: ['A-11111-11111'] },
   'approval.approve': { reference: 'A-00000-00000', action: 'grant.add', summary: 'anna may read' },
   'approval.deny': { reference: 'A-00000-00000', outcome: 'denied' },
+  'budget.set': nothing,
+  'budget.clear': nothing,
+  'budget.list': { limits: [{ scope: 'tenant/t', dimension: 'bytes', window: 86_400, limit: null }] },
+  'budget.show': {
+    scope: 'tenant/t',
+    usage: [{ dimension: 'files', window: 600, used: 3, limit: 100 }],
+  },
+  'hold.list': { holds: [hold] },
+  'hold.approve': { hold, extra: 2048 },
+  'hold.deny': { hold, suspended: true, ended: 1 },
+  'account.confirm': { login: 'anna', kind: 'address', value: '192.0.2.1' },
+  'account.forget': { login: 'anna', kind: 'client', value: 'OpenSSH' },
+  'account.seen': {
+    seen: [
+      {
+        login: 'anna',
+        kind: 'client',
+        value: 'evil\u001b[2J',
+        firstSeen: '2026-01-01T00:00:00Z',
+        confirmed: false,
+      },
+    ],
+  },
   'check.next': { versions: 1, bytes: 10, skipped: 0, findings: [], next: null },
 };
 
@@ -220,6 +257,13 @@ const LINES: Readonly<Record<string, string>> = {
   approvals: 'approvals',
   approve: 'approve a-oooo0-0000o',
   deny: 'deny A-00000-00000',
+  'budget set': 'budget set tenant/t 10G --in 1h',
+  'budget clear': 'budget clear account/anna',
+  'budget list': 'budget list',
+  'budget show': 'budget show installation',
+  'account seen': 'account seen',
+  'account confirm': 'account confirm anna --address 192.0.2.1',
+  'account forget': 'account forget anna --client OpenSSH',
   check: 'check',
 };
 const FILES = { 'id.pub': `# a comment\n${ED25519}\n` };
@@ -247,7 +291,11 @@ describe('the table of commands', () => {
 
   it('reaches every administrator call', async () => {
     const reached = new Set<string>();
-    const further = ['account totp anna --remove'];
+    const further = [
+      'account totp anna --remove',
+      'approve H-00000-00000 --amount 2K --for 1h',
+      'deny H-00000-00000 --suspend',
+    ];
     for (const line of [...Object.values(LINES), ...further]) {
       for (const { call } of (await run(line, { secret: 's', files: FILES })).calls) reached.add(call);
     }

@@ -1,8 +1,10 @@
 /** The table of commands: every command of `waybill` is a row here. */
 import type { Command, Group } from '../command.ts';
 import { ACCOUNT_COMMANDS } from './account.ts';
+import { ACQUAINTANCE_COMMANDS } from './acquaintance.ts';
 import { ADMINISTRATOR_COMMANDS } from './administrator.ts';
 import { APPROVAL_COMMANDS } from './approval.ts';
+import { BUDGET_COMMANDS } from './budget.ts';
 import { CHECK_COMMAND } from './check.ts';
 import { completionCommand } from './completion.ts';
 import { FOLDER_COMMANDS } from './folder.ts';
@@ -20,12 +22,14 @@ export const COMMANDS: readonly Command[] = [
   ...TENANT_COMMANDS,
   ...FOLDER_COMMANDS,
   ...ACCOUNT_COMMANDS,
+  ...ACQUAINTANCE_COMMANDS,
   ...GRANT_COMMANDS,
   ...KEY_COMMANDS,
   ...ROOTKEY_COMMANDS,
   ...SESSION_COMMANDS,
   ...ADMINISTRATOR_COMMANDS,
   ...APPROVAL_COMMANDS,
+  ...BUDGET_COMMANDS,
   CHECK_COMMAND,
   completionCommand(() => COMMANDS),
 ];
@@ -43,6 +47,7 @@ export const GROUPS: readonly Group[] = [
   { name: 'session', doc: 'Sessions that are open now: list and end them.' },
   { name: 'administrator', doc: 'People of the operator by name: add, list, renew their tokens, remove.' },
   ...APPROVAL_COMMANDS.map(({ name, doc }) => ({ name, doc })),
+  { name: 'budget', doc: 'How much may leave within a time: set, clear, list, show.' },
   { name: 'check', doc: CHECK_COMMAND.doc },
   { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },
 ];

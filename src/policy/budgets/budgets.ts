@@ -186,6 +186,21 @@ export class Budgets {
     });
   }
 
+  /** Limits that last (null is none): what holds, and what would hold if nobody had set anything. */
+  lasting(scope: Scope): { dimension: Dimension; window: number; ordinary: number | null; standing: number | null }[] {
+    const now = this.clock.now();
+    const { ordinary, standing } = this.table.lasting(this.table.entry(scope, now), now);
+    const limit = (cells: Cells, cell: number): number | null => {
+      const found = cells[cell] ?? 0;
+      return Number.isFinite(found) ? found : null;
+    };
+    return Array.from({ length: CELLS }, (_, cell) => ({
+      ...placeOf(cell),
+      ordinary: limit(ordinary, cell),
+      standing: limit(standing, cell),
+    }));
+  }
+
   /** Inside the write that removes the account. */
   forgetAccount(account: string): void {
     for (const kind of ['account', 'unconfirmed', 'credential'] as const) {

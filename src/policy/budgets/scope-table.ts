@@ -39,7 +39,7 @@ export interface ScopeEntry {
 /** Ahead is this part of what ten minutes allow, between these bounds. */
 const AHEAD_SHARE = 1 / 64;
 const AHEAD_LEAST: Amounts = [8 * 2 ** 20, 16, 8];
-const AHEAD_MOST: Amounts = [2 ** 30, 4096, 512];
+const AHEAD_MOST: Amounts = [2 ** 28, 1024, 128];
 const NOTHING: Amounts = [0, 0, 0];
 
 const SETTLE_AFTER_MS = 60_000;
@@ -102,6 +102,16 @@ export class ScopeTable {
     const until = Math.min((dayOf(now) + 1) * DAY_MS, this.book.nextEnd(entry.key, now));
     entry.limits = { cells, bounded: cells.some(Number.isFinite), revision: this.book.revision, until };
     return cells;
+  }
+
+  /** What would hold if nobody had set anything, and what holds when allowances are over: to tell more from less. */
+  lasting(entry: ScopeEntry, now: number): { readonly ordinary: Cells; readonly standing: Cells } {
+    return { ordinary: this.ordinary(entry, now), standing: this.standing(entry, now) };
+  }
+
+  private ordinary({ scope, usage }: ScopeEntry, now: number): Cells {
+    const factor = FACTORS[scope.kind];
+    return factor === undefined ? noLimits() : ordinaryLimits(this.figures, factor, usage.history.peaks(dayOf(now)));
   }
 
   /** Adds what `amounts` uses; `record` has to be called in the transaction that makes it real. */
@@ -205,11 +215,8 @@ export class ScopeTable {
   }
 
   /** Without allowances. */
-  private standing({ scope, key, usage }: ScopeEntry, now: number): Cells {
-    const factor = FACTORS[scope.kind];
-    const ordinary =
-      factor === undefined ? noLimits() : ordinaryLimits(this.figures, factor, usage.history.peaks(dayOf(now)));
-    return this.book.withSet(key, ordinary);
+  private standing(entry: ScopeEntry, now: number): Cells {
+    return this.book.withSet(entry.key, this.ordinary(entry, now));
   }
 }
 
