@@ -27,7 +27,7 @@ export function readWide(folder: string, width: number, nameOf: (width: number) 
     const bytes = wider > width ? readIfThere(path.join(folder, name)) : null;
     if (bytes !== null) return { name, bytes, width: wider };
   }
-  throw new WaybillError('ledger-missing', `${nameOf(width)} is missing`);
+  throw new WaybillError('ledger-damaged', `${nameOf(width)} is missing`);
 }
 
 function readIfThere(file: string): Buffer | null {

@@ -31,22 +31,33 @@ export interface HeadChange {
 export function folderSource(folder: string): TileSource {
   return {
     read: (name) =>
-      readFile(path.join(folder, name)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return null;
+      readFile(path.join(folder, name)).catch((error: unknown) => {
+        const code = error instanceof Error && 'code' in error ? error.code : null;
+        if (code === 'ENOENT' || code === 'ENOTDIR') return null;
         throw error;
       }),
   };
 }
 
-export async function readCheckpoint(ledger: string, key: VerifierKey): Promise<OpenedCheckpoint> {
+export interface SignedCheckpoint extends OpenedCheckpoint {
+  /** As it was signed, with its signatures. */
+  readonly note: string;
+}
+
+export async function readCheckpoint(ledger: string, key: VerifierKey): Promise<SignedCheckpoint> {
   const bytes = await folderSource(ledger).read(checkpointPath(HEADS));
   if (bytes === null)
     throw new WaybillError('not-found', `${ledger} holds no ledger: ${checkpointPath(HEADS)} is missing`);
-  return openCheckpoint(bytes, key, key.name);
+  const opened = openCheckpoint(bytes, key, key.name);
+  return { ...opened, note: Buffer.from(bytes).toString('utf8') };
 }
 
 /** From where `frontier` ends to the checkpoint. Ends with an error, and no answer, when the tree is another one. */
-export function* readHeads(ledger: string, frontier: Frontier, { size, root }: OpenedCheckpoint): Generator<HeadChange> {
+export function* readHeads(
+  ledger: string,
+  frontier: Frontier,
+  { size, root }: OpenedCheckpoint,
+): Generator<HeadChange> {
   const folder = path.join(ledger, HEADS);
   while (frontier.size < size) {
     const from = frontier.size;
@@ -68,7 +79,10 @@ export function* readHeads(ledger: string, frontier: Frontier, { size, root }: O
 function headChange(index: number, entry: Buffer, changes: Buffer): HeadChange {
   const head = decodeHead(entry);
   if (!digest(changes).equals(head.changes))
-    throw new WaybillError('ledger-damaged', `${changesPath(Math.floor(index / TILE_WIDTH), TILE_WIDTH)}: what head ${index} changed is not what it says`);
+    throw new WaybillError(
+      'ledger-damaged',
+      `${changesPath(Math.floor(index / TILE_WIDTH), TILE_WIDTH)}: what head ${index} changed is not what it says`,
+    );
   return { index, head, states: decodeChanges(changes) };
 }
 
@@ -82,9 +96,11 @@ export async function locateDamage(folder: string, where: string, size: number, 
   const source = folderSource(path.join(folder, where));
   const reader = new TileHashReader(source, size, root);
   try {
-    for await (const part of readEntries(source, reader)) void part;
+    const parts = readEntries(source, reader);
+    while ((await parts.next()).done !== true);
   } catch (error) {
-    if (error instanceof WaybillError) throw new WaybillError(error.code, `${where}: ${error.message}`, { cause: error });
+    if (error instanceof WaybillError)
+      throw new WaybillError(error.code, `${where}: ${error.message}`, { cause: error });
     throw error;
   }
 }

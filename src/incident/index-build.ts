@@ -6,7 +6,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
-import type { OpenedCheckpoint } from '../ledger/core/checkpoint.ts';
 import type { LogState } from '../ledger/core/head.ts';
 import { HEADS, logFolder } from '../ledger/core/layout.ts';
 import { Frontier, HASH_BYTES } from '../ledger/core/merkle.ts';
@@ -15,7 +14,7 @@ import { SumTree } from '../ledger/core/sum-tree.ts';
 import { Batch } from './batch.ts';
 import type { FilledBatch } from './batch.ts';
 import { checkSum, locateDamage, readCheckpoint, readHeads } from './heads.ts';
-import type { HeadChange } from './heads.ts';
+import type { HeadChange, SignedCheckpoint } from './heads.ts';
 import { IndexFile, INDEX_VERSION, schema } from './index-file.ts';
 import { readMeta, writeMeta } from './index-meta.ts';
 import type { IndexMeta } from './index-meta.ts';
@@ -81,7 +80,8 @@ async function openForBuild({ index: path, key }: BuildOptions): Promise<{ index
     if (meta !== null && meta.version === INDEX_VERSION && meta.origin === key.name) return { index, meta };
     const ours = meta !== null || (await index.rows('SELECT 1 FROM duckdb_tables() LIMIT 1')).length === 0;
     index.close();
-    if (!ours) throw new WaybillError('option-invalid', `${path} is a database of something else; choose another with --index`);
+    if (!ours)
+      throw new WaybillError('option-invalid', `${path} is a database of something else; choose another with --index`);
     IndexFile.remove(path);
   }
   const index = await IndexFile.open(path, 'write');
@@ -94,28 +94,31 @@ async function openForBuild({ index: path, key }: BuildOptions): Promise<{ index
 }
 
 /** An index remembers what was signed once: a ledger that was put back, or forked, is found here. */
-function checkNotOlder(meta: IndexMeta, { size, root }: OpenedCheckpoint): void {
+function checkNotOlder(meta: IndexMeta, { size, root }: SignedCheckpoint): void {
   if (meta.size > size)
     throw new WaybillError(
       'ledger-rolled-back',
       `the index knows a checkpoint of ${meta.size} heads, and the ledger has only ${size}: it was put back from an older copy`,
     );
   if (meta.size === size && size > 0 && meta.root !== root.toString('hex'))
-    throw new WaybillError('ledger-damaged', `there are two signed checkpoints of ${size} heads with different roots: the history forked`);
+    throw new WaybillError(
+      'ledger-damaged',
+      `there are two signed checkpoints of ${size} heads with different roots: the history forked`,
+    );
 }
 
 class IndexBuild {
   private readonly options: BuildOptions;
   private readonly index: IndexFile;
   private readonly meta: IndexMeta;
-  private readonly checkpoint: OpenedCheckpoint;
+  private readonly checkpoint: SignedCheckpoint;
   private readonly logs = new Map<string, IndexedLog>();
   private readonly targets = new Map<string, LogState>();
   private readonly batches: FilledBatch[] = [];
   private readonly heads = new Batch('heads', (batch) => this.batches.push(batch));
   private readonly states = new Batch('states', (batch) => this.batches.push(batch));
 
-  constructor(options: BuildOptions, index: IndexFile, meta: IndexMeta, checkpoint: OpenedCheckpoint) {
+  constructor(options: BuildOptions, index: IndexFile, meta: IndexMeta, checkpoint: SignedCheckpoint) {
     this.options = options;
     this.index = index;
     this.meta = meta;
@@ -134,7 +137,7 @@ class IndexBuild {
       root: this.checkpoint.root.toString('hex'),
       time: last?.head.time ?? this.meta.time,
       total: last?.head.total ?? this.meta.total,
-      checkpoint: this.checkpoint.text,
+      checkpoint: this.checkpoint.note,
       frontier: Buffer.concat(frontier.toHashes()).toString('hex'),
     };
     await this.finish(meta);

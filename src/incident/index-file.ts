@@ -108,8 +108,16 @@ function plain(row: Readonly<Record<string, DuckDBValue>>): Row {
 function unusable(path: string, cause: unknown): WaybillError {
   const message = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
   if (/lock/i.test(message))
-    return new WaybillError('in-use', `another process is using the index ${path}; wait for it, or choose another with --index`, { cause });
-  return new WaybillError('option-invalid', `the index ${path} cannot be used (${message}); choose another with --index`, { cause });
+    return new WaybillError(
+      'in-use',
+      `another process is using the index ${path}; wait for it, or choose another with --index`,
+      { cause },
+    );
+  return new WaybillError(
+    'option-invalid',
+    `the index ${path} cannot be used (${message}); choose another with --index`,
+    { cause },
+  );
 }
 
 export function schema(): string[] {

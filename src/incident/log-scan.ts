@@ -89,6 +89,7 @@ export class LogScan {
         case KINDS.stored.number:
           if (time >= 0 && this.stored(bytes, start, end, place, time)) return;
           break;
+        default:
       }
     }
     this.other(bytes.subarray(start, end), place);

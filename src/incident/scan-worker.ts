@@ -94,13 +94,19 @@ export class ScanThread {
       const start = at + 2;
       at = bytes.length < start ? Infinity : start + bytes.readUInt16BE(start - 2);
       if (at > bytes.length)
-        throw new WaybillError('ledger-damaged', `${this.where}/${file.name} ends within entry ${index}, before its ${width} entries`);
+        throw new WaybillError(
+          'ledger-damaged',
+          `${this.where}/${file.name} ends within entry ${index}, before its ${width} entries`,
+        );
       if (index < from || index >= end) continue;
       scan.entry(bytes, start, at, index);
       frontier.append(this.leafHash(bytes, start, at));
     }
     if (at !== bytes.length)
-      throw new WaybillError('ledger-damaged', `${this.where}/${file.name} has ${bytes.length - at} bytes after its ${width} entries`);
+      throw new WaybillError(
+        'ledger-damaged',
+        `${this.where}/${file.name} has ${bytes.length - at} bytes after its ${width} entries`,
+      );
     this.scanned += Math.max(0, Math.min(end, first + width) - from);
   }
 

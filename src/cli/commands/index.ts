@@ -9,12 +9,14 @@ import { CHECK_COMMAND } from './check.ts';
 import { completionCommand } from './completion.ts';
 import { FOLDER_COMMANDS } from './folder.ts';
 import { GRANT_COMMANDS } from './grant.ts';
+import { INVESTIGATE_COMMAND } from './investigate.ts';
 import { KEY_COMMANDS } from './key.ts';
 import { ROOTKEY_COMMANDS } from './rootkey.ts';
 import { SERVE_COMMAND } from './serve.ts';
 import { SESSION_COMMANDS } from './session.ts';
 import { STATUS_COMMAND } from './status.ts';
 import { TENANT_COMMANDS } from './tenant.ts';
+import { VERIFY_COMMAND } from './verify.ts';
 
 export const COMMANDS: readonly Command[] = [
   SERVE_COMMAND,
@@ -31,6 +33,8 @@ export const COMMANDS: readonly Command[] = [
   ...APPROVAL_COMMANDS,
   ...BUDGET_COMMANDS,
   CHECK_COMMAND,
+  VERIFY_COMMAND,
+  INVESTIGATE_COMMAND,
   completionCommand(() => COMMANDS),
 ];
 
@@ -49,5 +53,7 @@ export const GROUPS: readonly Group[] = [
   ...APPROVAL_COMMANDS.map(({ name, doc }) => ({ name, doc })),
   { name: 'budget', doc: 'How much may leave within a time: set, clear, list, show.' },
   { name: 'check', doc: CHECK_COMMAND.doc },
+  { name: 'investigate', doc: INVESTIGATE_COMMAND.doc },
+  { name: 'verify', doc: VERIFY_COMMAND.doc },
   { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },
 ];

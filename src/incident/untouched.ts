@@ -1,0 +1,103 @@
+/**
+ * Who was not touched, and what proves it: two heads around the time that have the same log of the tenant. Where the
+ * tenant was in use meanwhile, the entries between the two heads are named: all of them were looked at.
+ */
+import type { HeadReference, TouchedTenant, UntouchedTenant } from './answer.ts';
+import { anyEntriesSql, logSql } from './conditions.ts';
+import type { IndexMeta } from './index-meta.ts';
+import type { Inquiry, LogName } from './inquiry.ts';
+import { moment } from './moments.ts';
+import { NEVER, placeOf } from './places.ts';
+import { UNKNOWN_KIND } from './tables.ts';
+
+/** Milliseconds; `to` is null where the ledger's end is meant. */
+export interface Window {
+  readonly from: number;
+  readonly to: number | null;
+}
+
+/** The time that was asked for; where it was left open, from the first to the last that the sessions in question did. */
+export async function windowOf({ index, scope }: Inquiry, meta: IndexMeta): Promise<Window> {
+  const { from, to, sessions } = scope;
+  if (from !== 0 && to !== NEVER) return { from, to };
+  const { first, last } =
+    sessions === null
+      ? { first: null, last: null }
+      : await index.row(
+          `SELECT min(a.firstTime) AS first, max(CASE WHEN a.state = 0 THEN ${NEVER} ELSE greatest(a.endTime, a.lastTime) END) AS last
+           FROM allSessions a JOIN hits USING (session)`,
+        );
+  const end = last === null || Number(last) >= Math.min(NEVER, meta.time) ? null : Number(last) + 1;
+  return { from: from === 0 ? Number(first ?? 0) : from, to: to === NEVER ? end : to };
+}
+
+interface Bound {
+  readonly head: number;
+  readonly time: number;
+  readonly sizes: ReadonlyMap<number, number>;
+}
+
+export async function untouchedTenants(
+  inquiry: Inquiry,
+  window: Window,
+  touched: readonly TouchedTenant[],
+): Promise<{ untouched: UntouchedTenant[]; unclear: string[] }> {
+  const before = await bound(inquiry, `time < ${window.from}`, 'max');
+  const after =
+    (window.to === null ? null : await bound(inquiry, `time >= ${window.to}`, 'min')) ??
+    (await bound(inquiry, 'true', 'max'));
+  const seen = new Set(touched.map(({ log }) => log));
+  const unreadable = await unreadableLogs(inquiry);
+  const untouched: UntouchedTenant[] = [];
+  const unclear: string[] = [];
+  for (const log of inquiry.logs.values()) {
+    if (seen.has(log.id) || after === null) continue;
+    if (unreadable.has(log.log)) unclear.push(log.name);
+    else untouched.push(await proofOf(inquiry, log, window, before, after));
+  }
+  return { untouched: untouched.sort((a, b) => (a.name < b.name ? -1 : 1)), unclear };
+}
+
+async function proofOf(inquiry: Inquiry, log: LogName, window: Window, before: Bound | null, after: Bound) {
+  const firstEntry = before?.sizes.get(log.log) ?? 0;
+  const end = await firstWithEverything(inquiry, log, window, after);
+  const entries = (end.sizes.get(log.log) ?? 0) - firstEntry;
+  const { tenant, name, id } = log;
+  return {
+    ...{ tenant, name, log: id, proof: entries === 0 ? ('silent' as const) : ('active' as const) },
+    from: before === null ? null : reference(before),
+    to: reference(end),
+    ...{ firstEntry, entries },
+  };
+}
+
+/** Entries wait a moment for their head: one of the time that is asked about may be in the head after the next. */
+async function firstWithEverything(inquiry: Inquiry, log: LogName, window: Window, after: Bound): Promise<Bound> {
+  const size = after.sizes.get(log.log) ?? 0;
+  if (window.to === null || size >= log.size) return after;
+  const next = await inquiry.texts.entry(placeOf(log.log, size));
+  if (next.time >= window.to) return after;
+  const later = await bound(inquiry, `head > ${after.head}`, 'min');
+  return later === null ? after : firstWithEverything(inquiry, log, window, later);
+}
+
+async function bound({ index }: Inquiry, condition: string, which: 'min' | 'max'): Promise<Bound | null> {
+  const [row] = await index.rows(
+    `SELECT head, time FROM heads WHERE ${condition} ORDER BY head ${which === 'min' ? 'ASC' : 'DESC'} LIMIT 1`,
+  );
+  if (row === undefined) return null;
+  const head = Number(row['head']);
+  const sizes = await index.rows(`SELECT log, max(size) AS size FROM states WHERE head <= ${head} GROUP BY log`);
+  return { head, time: Number(row['time']), sizes: new Map(sizes.map(({ log, size }) => [Number(log), Number(size)])) };
+}
+
+function reference({ head, time }: Bound): HeadReference {
+  return { head, time: moment(time) };
+}
+
+async function unreadableLogs({ index, scope }: Inquiry): Promise<Set<number>> {
+  const rows = await index.rows(
+    `SELECT DISTINCT ${logSql('place')} AS log FROM events WHERE kind >= ${UNKNOWN_KIND} AND (time = 0 OR ${anyEntriesSql(scope)})`,
+  );
+  return new Set(rows.map(({ log }) => Number(log)));
+}
