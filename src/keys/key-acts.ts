@@ -127,12 +127,17 @@ export class KeyActs {
     if (keys.stateOf(tenant) === 'shredded') keys.requireUsable(tenant);
     if (keys.stateOf(tenant) === 'in-use') return;
     await keys.takeBack(tenant);
-    await store.write(() => {
-      act.within?.();
-      if (keys.stateOf(tenant) === 'shredded') keys.requireUsable(tenant);
-      store.clearTenantState(tenant);
-      record({ ...act, action: 'tenant.unlock', tenant, what: tenant, detail: {} });
-    });
+    try {
+      await store.write(() => {
+        act.within?.();
+        if (keys.stateOf(tenant) === 'shredded') keys.requireUsable(tenant);
+        store.clearTenantState(tenant);
+        record({ ...act, action: 'tenant.unlock', tenant, what: tenant, detail: {} });
+      });
+    } catch (error) {
+      if (keys.stateOf(tenant) === 'locked') keys.takeOut(tenant, 'locked');
+      throw error;
+    }
     if (keys.stateOf(tenant) === 'locked') keys.putInUse(tenant);
     this.resume();
   }

@@ -29,6 +29,11 @@ export class RootKeys {
   readonly wanted: RootKeyProvider;
   private readonly providers: readonly RootKeyProvider[];
   private readonly store: KeyStore;
+  /**
+   * A version that the current provider has and the data folder does not know: rotated by somebody else (Vault does that
+   * by itself when it is told to), or by a rotation that a crash cut off. To be taken into use, with a record.
+   */
+  ahead: RootReference | null = null;
   /** By this process. What was wrapped a moment before must not be stored a moment after. */
   private readonly retired = new Set<RootReference>();
 
@@ -208,12 +213,8 @@ export class RootKeys {
     const latest = await provider.latest();
     const own = known.filter(({ root }) => provider.owns(root));
     for (const row of own) refuseOther(provider, row, latest);
-    // Rotated by somebody else, or by a rotation that a crash cut off: taken into use, and the rest follows.
-    const current = own.find(({ state }) => state === 'current');
-    if (current === undefined || latest === null || own.some(({ root }) => root === latest)) return;
-    await this.store.write(() => {
-      this.store.addRoot(latest, provider.checkValue(latest));
-    });
+    const isCurrent = own.some(({ state }) => state === 'current');
+    if (isCurrent && !own.some(({ root }) => root === latest)) this.ahead = latest;
   }
 }
 

@@ -49,6 +49,7 @@ export class RootRotation {
   async begin(act: Act, reason: string): Promise<{ from: RootReference; to: RootReference }> {
     const { keys, store, record } = this.parts;
     const { roots, secrets } = keys;
+    await this.takeAhead();
     const from = roots.current.root;
     const { wanted } = roots;
     const known = await wanted.latest();
@@ -68,11 +69,28 @@ export class RootRotation {
   }
 
   get left(): boolean {
-    return this.parts.store.roots().length > 1;
+    return this.parts.keys.roots.ahead !== null || this.parts.store.roots().length > 1;
+  }
+
+  /** A version that was found at the start. */
+  private async takeAhead(): Promise<void> {
+    const { keys, store, record } = this.parts;
+    const { roots } = keys;
+    const { ahead: to } = roots;
+    if (to === null) return;
+    await store.write(() => {
+      const from = roots.current.root;
+      if (store.roots().some(({ root }) => root === to)) return;
+      store.addRoot(to, roots.providerOf(to).checkValue(to));
+      const detail = { from, to, reason: 'found at the start' };
+      record({ ...BY_ITSELF, action: 'rootkey.rotate', tenant: null, what: to, detail });
+    });
+    roots.ahead = null;
   }
 
   /** `thorough`: providers do what they can so that old copies of the database open with nothing that is kept. */
   async finish(thorough = false): Promise<Rewrapped> {
+    await this.takeAhead();
     const done = { rewrapped: 0, stuck: 0 };
     if (this.left) for (const kind of ['secrets', 'tenant'] as const) await this.rewrapAll(kind, done);
     return { ...done, ...(await this.retireEmpty(thorough, done)) };

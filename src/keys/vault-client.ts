@@ -28,7 +28,7 @@ export interface VaultClientOptions {
 }
 
 const TIMEOUT_MS = 10_000;
-const BACK_OFF_MS = [250, 1000, 3000] as const;
+const BACK_OFF_MS = [200, 600, 1500] as const;
 const SECRET_MAX = 8192;
 const LEASE_MAX_SECONDS = 7 * 86_400;
 /** Part of its life after which a token is renewed. */
@@ -110,9 +110,9 @@ export class VaultClient {
     return token;
   }
 
-  /** How long a token from a file lives only Vault knows; one that may not ask is not renewed. */
+  /** How long a token from a file lives only Vault knows; one that may not ask is not renewed. Trying once will do. */
   private async watchToken(token: string): Promise<void> {
-    const answer = await this.send('GET', 'auth/token/lookup-self', token);
+    const answer = await this.send('GET', 'auth/token/lookup-self', token, undefined, []);
     if (answer.status !== 200) return;
     const { ttl, renewable } = this.parse(self, answer.body).data;
     this.renewLater(ttl, renewable);
@@ -156,8 +156,13 @@ export class VaultClient {
     return credential.kind === 'approle' || readSecretFile(credential.file) !== token;
   }
 
-  private async send(method: string, path: string, token: string | null, body?: unknown): Promise<VaultAnswer> {
-    const waits = this.options.backOff ?? BACK_OFF_MS;
+  private async send(
+    method: string,
+    path: string,
+    token: string | null,
+    body?: unknown,
+    waits: readonly number[] = this.options.backOff ?? BACK_OFF_MS,
+  ): Promise<VaultAnswer> {
     for (let tries = 0; ; tries++) {
       const wait = waits[tries];
       try {

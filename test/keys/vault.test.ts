@@ -155,6 +155,13 @@ describe('keys in Vault', () => {
     again.acts.resume();
     await again.acts.settled();
     assert.deepEqual(again.acts.overview().versions, [{ root: 'vault:transit/waybill:2', state: 'current', keys: 3 }]);
+    assert.deepEqual(
+      again.records.map(({ action, detail }) => [action, detail['reason'] ?? null]),
+      [
+        ['rootkey.rotate', 'found at the start'],
+        ['rootkey.retire', null],
+      ],
+    );
     key.minDecryption = 2;
     const after = await reopened(again);
     assert.equal(after.segment('f'), segment);
