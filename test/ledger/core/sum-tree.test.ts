@@ -220,6 +220,35 @@ void describe('proofs of the sum tree', () => {
     fails(() => verifySumProof({ form: 'leaf', leaf: { ...t, size: 999 }, path: proof.path }, t.id, doubled));
   });
 
+  it('ranges that overlap or do not fit their count are refused, even where the root commits to them', () => {
+    const [a, b, c, d] = sorted(leavesOf(4)) as [SumLeaf, SumLeaf, SumLeaf, SumLeaf];
+    const rootOver = (left: SumNode, right: SumNode): SumRoot => ({
+      hash: sha256(Buffer.of(0x11), LABEL, ...nodeBytes(left), ...nodeBytes(right)),
+      sum: left.sum + right.sum,
+      count: left.count + right.count,
+    });
+    const show = (leaf: SumLeaf, path: SumNode[], left: SumNode, right: SumNode): unknown =>
+      verifySumProof({ form: 'leaf', leaf, path }, leaf.id, rootOver(left, right));
+    const [ac, bd] = [naive([a, c]), naive([b, d])];
+    fails(() => show(a, [naive([c]), bd], ac, bd), /ascending/);
+    const single = naive([a]);
+    for (const lie of [
+      { ...naive([c]), max: d.id },
+      { ...naive([c]), min: d.id },
+      { ...naive([c, d]), max: c.id },
+    ])
+      fails(() => show(a, [lie], single, lie), /does not fit its count/);
+    for (const lie of [
+      { ...naive([c]), count: 0 },
+      { ...naive([c]), sum: -1 },
+    ])
+      fails(
+        () => verifySumProof({ form: 'leaf', leaf: a, path: [lie] }, a.id, { hash: sha256(), sum: 0, count: 1 }),
+        /range/,
+      );
+    show(a, [naive([c])], single, naive([c]));
+  });
+
   it('the shape is fixed', () => {
     const tree = new SumTree(leavesOf(3));
     const [a, b, c] = sorted(leavesOf(3)) as [SumLeaf, SumLeaf, SumLeaf];
