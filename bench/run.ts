@@ -9,7 +9,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { prepareLocal, rowsFor, type Place, type Row } from './rows.ts';
-import { startOpenssh, startProftpd, startRclone, startWaybill, type BenchServer } from './servers.ts';
+import { startOpenssh, startProftpd, startRclone, startWaybill, type BenchServer, type Workspace } from './servers.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -19,6 +19,8 @@ const { values: options } = parseArgs({
     megabytes: { type: 'string', default: '1024' },
     sessions: { type: 'string', default: '1000' },
     write: { type: 'boolean', default: false },
+    /** Folder of another checkout with its packages installed: a column "before", and what the ratio is against. */
+    before: { type: 'string' },
   },
 });
 
@@ -30,13 +32,16 @@ function median(values: readonly number[]): number {
     : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }
 
+/** Whom the ratio is against. */
+const RIVAL = options.before === undefined ? 'OpenSSH' : 'before';
+
 type Figures = Map<string, number[]>;
 const figure = (value: number): string =>
   value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
 
 function line(row: Row, servers: readonly BenchServer[], figures: Figures): string {
   const ours = median(figures.get('Waybill') ?? []);
-  const theirs = median(figures.get('OpenSSH') ?? []);
+  const theirs = median(figures.get(RIVAL) ?? []);
   const cells = servers.map(({ name }) => {
     const values = figures.get(name) ?? [];
     return values.length === 0
@@ -91,13 +96,15 @@ async function main(): Promise<void> {
     const work = { data: join(data, 'servers'), key, publicKey: `${key}.pub` };
     const wanted = options.servers?.split(',');
     for (const [name, start] of [
-      ['Waybill', startWaybill],
+      ['Waybill', (place: Workspace) => startWaybill(place)],
+      ['before', (place: Workspace) => (options.before === undefined ? null : startWaybill(place, options.before))],
       ['OpenSSH', startOpenssh],
       ['ProFTPD', startProftpd],
       ['rclone', startRclone],
     ] as const) {
       if (wanted !== undefined && !wanted.includes(name)) continue;
       const server = await start(work);
+      if (server === null && name === 'before') continue;
       if (server === null) process.stderr.write(`${name} is not installed and not measured\n`);
       else servers.push(server);
     }
@@ -105,7 +112,7 @@ async function main(): Promise<void> {
     const head = [
       `Machine: ${String(cpus().length)} x ${cpus()[0]?.model ?? '?'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB; Node ${process.version}; commit ${execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()}; ${new Date().toISOString().slice(0, 10)}.`,
       `Servers: ${servers.map(({ name, version }) => `${name} ${version}`).join('; ')}. Client of every row but the idle one: OpenSSH sftp, aes256-gcm@openssh.com, ed25519 key; idle sessions: npm ssh2.`,
-      `Command: \`npm run bench -- ${process.argv.slice(2).join(' ')}\`. Medians of ${options.rounds} (least-most), servers taking turns; ratio = OpenSSH / Waybill, more is better for Waybill.`,
+      `Command: \`npm run bench -- ${process.argv.slice(2).join(' ')}\`. Medians of ${options.rounds} (least-most), servers taking turns; ratio = ${RIVAL} / Waybill, more is better for Waybill.`,
       '',
       `| work | ${servers.map(({ name }) => name).join(' | ')} | ratio | bar | aim | |`,
       `|---|${servers.map(() => '---').join('|')}|---|---|---|---|`,

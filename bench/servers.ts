@@ -3,7 +3,7 @@
  * client key allowed, and stopped by its process id. A rival that is not installed gives null and is named so.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { connect, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -31,6 +31,9 @@ export interface Workspace {
   readonly key: string;
   readonly publicKey: string;
 }
+
+/** Per 24 hours: bytes, files, listings. */
+const BENCH_BUDGET = '1000T,1000000000,1000000000';
 
 const project = join(import.meta.dirname, '..');
 const node = process.execPath;
@@ -97,14 +100,16 @@ function firstLine(command: string, args: string[], stream: 'stdout' | 'stderr' 
 
 const installed = (path: string): boolean => existsSync(path);
 
-export async function startWaybill(work: Workspace): Promise<BenchServer> {
-  const data = join(work.data, 'waybill');
+/** `root`: another checkout, to compare two commits in one run; it is called "before". */
+export async function startWaybill(work: Workspace, root: string | null = null): Promise<BenchServer> {
+  const data = join(work.data, root === null ? 'waybill' : 'before');
+  const home = root ?? project;
   const extra = (process.env['WAYBILL_BENCH_NODE_ARGS'] ?? '').split(' ').filter((word) => word !== '');
   const child = spawn(
     node,
     [
       ...extra,
-      join(project, 'src/cli/waybill.ts'),
+      join(home, 'src/cli/waybill.ts'),
       'serve',
       '--data',
       data,
@@ -117,6 +122,8 @@ export async function startWaybill(work: Workspace): Promise<BenchServer> {
       '1000',
       '--max-startups-per-source',
       '1000',
+      // Budgets stay on and count; a bench reads more in a minute than people do in a month.
+      ...(knowsBudgets(home) ? ['--budget-initial', BENCH_BUDGET] : []),
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
@@ -132,8 +139,8 @@ export async function startWaybill(work: Workspace): Promise<BenchServer> {
   );
   child.stdout.resume();
   return {
-    name: 'Waybill',
-    version: firstLine('git', ['-C', project, 'rev-parse', '--short', 'HEAD']),
+    name: root === null ? 'Waybill' : 'before',
+    version: firstLine('git', ['-C', home, 'rev-parse', '--short', 'HEAD']),
     port: ready.sftp.port,
     user: ready.first.login,
     key: ready.first.key,
@@ -142,6 +149,10 @@ export async function startWaybill(work: Workspace): Promise<BenchServer> {
     pid: child.pid ?? 0,
     stop: () => stopChild(child),
   };
+}
+
+function knowsBudgets(home: string): boolean {
+  return readFileSync(join(home, 'src/config/options.ts'), 'utf8').includes("'budget-initial'");
 }
 
 export async function startOpenssh(work: Workspace): Promise<BenchServer | null> {
