@@ -54,6 +54,8 @@ export const ROOMS: readonly Room[] = [
   { room: 'ledger', imports: ['base'] },
   // Pure: shared with the offline verifier, which trusts no server.
   { room: 'ledger/core', imports: ['base/bytes.ts', 'base/errors.ts'] },
+  // Whoever verifies needs nothing of the server; node:fs is all it touches.
+  { room: 'ledger/verify', imports: ['ledger/core', 'base/bytes.ts', 'base/errors.ts'] },
   // Answers from tiles alone, on any machine: nothing of the server. The only room with a native add-on (DuckDB).
   { room: 'incident', imports: ['ledger/core', 'base'] },
   { room: 'sshkeys', imports: ['base'] },

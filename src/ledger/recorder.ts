@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
 import { EMPTY_ROOT } from './core/merkle.ts';
 import { decodeEntry, encodeEntry } from './core/entry.ts';
-import { blindedIdentifier } from './core/head.ts';
+import { blindedIdentifier, INSTALLATION } from './core/head.ts';
 import type { Entry, Event, KindName } from './core/kinds.ts';
 import type { UnknownEntry } from './core/entry.ts';
 import type { EntryStore } from './entry-store.ts';
@@ -11,8 +11,7 @@ import { LedgerClock, MACHINE_CLOCK } from './ledger-clock.ts';
 import type { WallClock } from './ledger-clock.ts';
 import type { Ledger } from './ledger.ts';
 
-/** Owner of the log of what belongs to no tenant: nodes, keys, sign-ins with unknown names. */
-export const INSTALLATION = '0'.repeat(32);
+export { INSTALLATION } from './core/head.ts';
 /** Entries that tiles could not take over, before nothing more is recorded, and so nothing more released. */
 const UNSEALED_MAX = 2_000_000;
 

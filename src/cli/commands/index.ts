@@ -16,6 +16,7 @@ import { SERVE_COMMAND } from './serve.ts';
 import { SESSION_COMMANDS } from './session.ts';
 import { STATUS_COMMAND } from './status.ts';
 import { TENANT_COMMANDS } from './tenant.ts';
+import { VERIFY_COMMAND } from './verify.ts';
 
 export const COMMANDS: readonly Command[] = [
   SERVE_COMMAND,
@@ -32,6 +33,7 @@ export const COMMANDS: readonly Command[] = [
   ...APPROVAL_COMMANDS,
   ...BUDGET_COMMANDS,
   CHECK_COMMAND,
+  VERIFY_COMMAND,
   INVESTIGATE_COMMAND,
   completionCommand(() => COMMANDS),
 ];
@@ -52,5 +54,6 @@ export const GROUPS: readonly Group[] = [
   { name: 'budget', doc: 'How much may leave within a time: set, clear, list, show.' },
   { name: 'check', doc: CHECK_COMMAND.doc },
   { name: 'investigate', doc: INVESTIGATE_COMMAND.doc },
+  { name: 'verify', doc: VERIFY_COMMAND.doc },
   { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },
 ];

@@ -34,6 +34,9 @@ export interface LogState {
   readonly root: Buffer;
 }
 
+/** Owner of the log of what belongs to no tenant: nodes, keys, sign-ins with unknown names. */
+export const INSTALLATION = '0'.repeat(32);
+
 /** A tenant's name in the heads log. Without the salt, which is entry 0 of its own log, nobody can tell whose it is. */
 export function blindedIdentifier(tenant: string, salt: string): string {
   return hash('sha256', Buffer.concat([Buffer.from('waybill tenant\0'), Buffer.from(salt + tenant, 'hex')]), 'hex');
