@@ -68,6 +68,6 @@ function sessionHandlers({ accounts, connections }: AdministrationParts): Sessio
   };
 }
 
-function findingRow({ problem, tenant, folder, path, version, message }: Finding): FindingRow {
+export function findingRow({ problem, tenant, folder, path, version, message }: Finding): FindingRow {
   return { problem, tenant, path: folder === null ? null : `/${folder}/${path ?? ''}`, version, message };
 }

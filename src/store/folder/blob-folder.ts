@@ -47,6 +47,11 @@ export class BlobFolder implements BlobStore {
     return store;
   }
 
+  /** For who only looks: nothing is made, mended or cleared. */
+  static at(folder: string): BlobFolder {
+    return new BlobFolder(join(folder, 'blobs'), join(folder, 'incoming'));
+  }
+
   async settle(id: string, length: number): Promise<void> {
     const handle = await openPlain(join(this.incomingFolder, id), constants.O_RDWR);
     try {
