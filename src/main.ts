@@ -359,6 +359,11 @@ function startKeyActs({ keys, keyStore, ledger, files, log }: Rooms, broker: Bro
     },
   });
   undo.push(() => keyActs.stop());
+  const { current, wanted } = keys.roots;
+  if (!wanted.owns(current.root)) {
+    const fields = { current: current.root, wanted: wanted.place };
+    log.warn(fields, 'the root key is not where the options say; to move it there, run: waybill rootkey rotate');
+  }
   keyActs.resume();
   return keyActs;
 }

@@ -232,6 +232,8 @@ export class KeyActs {
     const { files, done } = await removeContents(tenant, () => this.stopped);
     if (!done) return;
     await store.write(() => {
+      // Removed by the operator meanwhile.
+      if (!store.tenantStates().some((row) => row.tenant === tenant)) return;
       store.setTenantState({ tenant, state: 'shredded', left: 'nothing' });
       record({ ...BY_ITSELF, action: 'tenant.shred-contents', tenant, what: tenant, detail: { files } });
     });

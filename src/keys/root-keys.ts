@@ -86,8 +86,9 @@ export class RootKeys {
   async retire(roots: readonly RootReference[], thorough: boolean): Promise<boolean> {
     for (const root of roots) this.retired.add(root);
     const keep = this.store.roots().flatMap(({ root, state }) => (state === 'retiring' ? [] : [root]));
-    let gone = true;
-    for (const provider of new Set(roots.map((root) => this.providerOf(root)))) {
+    // The options of a provider that nothing is wrapped by any more may have been taken away meanwhile.
+    let gone = roots.every((root) => this.providers.some((provider) => provider.owns(root)));
+    for (const provider of this.providers.filter((one) => roots.some((root) => one.owns(root)))) {
       const own = (all: readonly RootReference[]): RootReference[] => all.filter((root) => provider.owns(root));
       gone = (await provider.retire(own(roots), own(keep), thorough)) && gone;
     }

@@ -211,6 +211,21 @@ describe('keys in Vault', () => {
     }
   });
 
+  test('a version that was retiring when the options of its provider were taken away is dropped', async () => {
+    const world = await scene();
+    await world.tenant('t');
+    const moving = await reopened(world, { providers: (local) => [local, transit()] });
+    await moving.acts.rotateRoot(ACT);
+    moving.database.sql.exec(`INSERT INTO root_versions (root, check_value, state, created)
+      VALUES ('vault:transit/waybill:1', NULL, 'retiring', 0)`);
+    const alone = await reopened(moving, { providers: (local) => [local] });
+    alone.acts.resume();
+    await alone.acts.settled();
+    assert.deepEqual(alone.failures, []);
+    assert.equal(alone.acts.overview().versions.length, 1);
+    assert.equal(alone.records.at(-1)?.detail['destroyed'], false);
+  });
+
   test('without the options of the provider that wraps it, a data folder is refused', async () => {
     const world = await scene();
     world.crash();
