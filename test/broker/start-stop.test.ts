@@ -6,6 +6,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, suite, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { childrenOf, end, firstWords, serve, serveFails, untilGone } from './server.ts';
 import type { Served } from './server.ts';
 
@@ -171,12 +172,31 @@ suite('the server', { skip: existsSync('/proc/self/stat') ? false : 'needs /proc
     assert.match((await serveFails(folder)).errors, /keys cannot be (made|used)/);
   });
 
-  test('ends at once at the second signal', async () => {
+  test('two signals in one moment are one wish: it ends cleanly', async () => {
     const served = await started();
     await greeting(served.port);
     const exit = once(served.process, 'exit');
     served.process.kill('SIGTERM');
     served.process.kill('SIGINT');
-    await exit;
+    assert.deepEqual(await exit, [0, null]);
+  });
+
+  test('at a second signal it does not wait for fronts any longer', async () => {
+    const served = await started();
+    await greeting(served.port);
+    const fronts = childrenOf(served.process.pid ?? 0);
+    assert.ok(fronts.length > 0);
+    // It does not hear that it should end.
+    for (const front of fronts) process.kill(front, 'SIGSTOP');
+    const exit = once(served.process, 'exit');
+    served.process.kill('SIGTERM');
+    // Later than what counts as the same wish.
+    await pause(1200);
+    const asked = performance.now();
+    served.process.kill('SIGINT');
+    assert.deepEqual(await exit, [0, null]);
+    const waited = performance.now() - asked;
+    assert.ok(waited < 4000, `${waited} ms`);
+    for (const front of fronts) assert.throws(() => process.kill(front, 0), { code: 'ESRCH' });
   });
 });

@@ -88,16 +88,23 @@ function untilSignal(): Promise<void> {
 
 /** Ctrl-C under npm arrives twice: from the terminal and from npm. A second wish comes later than this. */
 const SAME_WISH_MILLISECONDS = 1000;
+/** Without its fronts the server is taken down in milliseconds. */
+const HURRY_MILLISECONDS = 1000;
 
-/** Somebody who asks a second time does not want to wait; that is as safe as a crash. */
+/**
+ * Somebody who asks a second time does not want to wait: the fronts go at once, and what is not done soon after goes as
+ * in a crash. Not by process.exit(), which first joins V8's threads, and one of those may wait for ever (front/main.ts).
+ */
 async function stop(server: RunningServer): Promise<void> {
   const asked = performance.now();
+  let hurry: NodeJS.Timeout | undefined;
   const again = (): void => {
     if (performance.now() - asked < SAME_WISH_MILLISECONDS) return;
     server.kill();
-    process.exit(EXIT.failure.code);
+    hurry ??= setTimeout(() => process.kill(process.pid, 'SIGKILL'), HURRY_MILLISECONDS);
   };
   for (const signal of SIGNALS) process.on(signal, again);
   await server.stop();
+  clearTimeout(hurry);
   for (const signal of SIGNALS) process.off(signal, again);
 }
