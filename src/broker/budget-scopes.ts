@@ -17,12 +17,13 @@ export interface NamedScope {
 export function scopeNamed({ accounts, tenants }: Parts, text: string): NamedScope {
   const [kind, name = '', ...rest] = text.split('/');
   const more = rest.join('/');
-  if (kind === 'installation' && name === '') return { scope: { kind, id: '' }, tenant: null };
-  if (kind === 'tenant' && name !== '' && more === '') {
+  const alone = name !== '' && rest.length === 0;
+  if (text === 'installation') return { scope: { kind: text, id: '' }, tenant: null };
+  if (kind === 'tenant' && alone) {
     const { id } = tenants.byName(name);
     return { scope: { kind, id }, tenant: id };
   }
-  if ((kind === 'account' || kind === 'unconfirmed') && name !== '' && more === '') {
+  if ((kind === 'account' || kind === 'unconfirmed') && alone) {
     const { id, tenant } = accounts.get(name);
     return { scope: { kind, id }, tenant };
   }

@@ -72,10 +72,10 @@ export class World {
     const blobs = options.wrapBlobs?.(blobFolder) ?? blobFolder;
     const keys = await Keys.open(new SqliteKeys(database), new RootKeyFile(join(folder, 'root.key')));
     const ledger = new Recorder(new SqliteLedger(database));
-    const grants = new Grants(new SqliteGrants(database), ledger);
     const failures: unknown[] = [];
     const time = { offset: 0 };
     const now = (): number => Date.now() + time.offset;
+    const grants = new Grants(new SqliteGrants(database), ledger, now);
     const report = (error: unknown): void => void failures.push(error);
     const files = await Files.open({ store, blobs, keys, grants, ledger, report, now });
     const tenants = new Tenants({ store, keys, ledger });
