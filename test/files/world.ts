@@ -18,12 +18,19 @@ import { Keys } from '../../src/keys/keys.ts';
 import { FRAMES_PER_SEGMENT, FRAME_PLAIN } from '../../src/keys/layout.ts';
 import { RootKeyFile } from '../../src/keys/root-key.ts';
 import { Recorder } from '../../src/ledger/recorder.ts';
+import { UNLIMITED } from '../../src/files/parts.ts';
+import { Acquaintances } from '../../src/policy/budgets/acquaintances.ts';
+import { Budgets } from '../../src/policy/budgets/budgets.ts';
+import type { BudgetsParts } from '../../src/policy/budgets/budgets.ts';
 import { Grants } from '../../src/policy/grants.ts';
 import { ALL_RIGHTS } from '../../src/policy/rights.ts';
 import type { Right } from '../../src/policy/rights.ts';
 import { BlobFolder } from '../../src/store/folder/blob-folder.ts';
+import { SqliteAcquaintances } from '../../src/store/sqlite/acquaintances.ts';
+import { SqliteBudgets } from '../../src/store/sqlite/budgets.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
 import { SqliteFiles } from '../../src/store/sqlite/files.ts';
+import { SqliteHolds } from '../../src/store/sqlite/holds.ts';
 import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
 import { SqliteLedger } from '../../src/store/sqlite/ledger.ts';
 import { SqliteGrants } from '../../src/store/sqlite/policy.ts';
@@ -32,6 +39,8 @@ export interface WorldOptions {
   readonly folder?: string;
   readonly wrapBlobs?: (blobs: BlobStore) => BlobStore;
   readonly wrapStore?: (store: FileStore) => FileStore;
+  /** Nothing is counted when left out. */
+  readonly budgets?: Pick<BudgetsParts, 'figures' | 'machine'>;
 }
 
 export class World {
@@ -45,6 +54,8 @@ export class World {
   readonly files: Files;
   readonly tenants: Tenants;
   readonly folders: Folders;
+  readonly budgets: Budgets;
+  readonly acquaintances: Acquaintances;
   readonly failures: unknown[];
   readonly time: { offset: number };
 
@@ -59,6 +70,8 @@ export class World {
     this.files = parts.files;
     this.tenants = parts.tenants;
     this.folders = parts.folders;
+    this.budgets = parts.budgets;
+    this.acquaintances = parts.acquaintances;
     this.failures = parts.failures;
     this.time = parts.time;
   }
@@ -77,7 +90,11 @@ export class World {
     const now = (): number => Date.now() + time.offset;
     const grants = new Grants(new SqliteGrants(database), ledger, now);
     const report = (error: unknown): void => void failures.push(error);
-    const files = await Files.open({ store, blobs, keys, grants, ledger, report, now });
+    const acquaintances = new Acquaintances(new SqliteAcquaintances(database), ledger);
+    const [budgetStore, holdStore] = [new SqliteBudgets(database), new SqliteHolds(database)];
+    const budgets = await Budgets.open({ store: budgetStore, holdStore, ledger, acquaintances, ...options.budgets });
+    const egress = options.budgets === undefined ? UNLIMITED : budgets;
+    const files = await Files.open({ store, blobs, keys, grants, ledger, egress, report, now });
     const tenants = new Tenants({ store, keys, ledger });
     const folders = new Folders({ store, grants, ledger, hasUploads: (node) => files.hasUploads(node) });
     return new World({
@@ -91,6 +108,8 @@ export class World {
       files,
       tenants,
       folders,
+      budgets,
+      acquaintances,
       failures,
       time,
     });
@@ -128,15 +147,15 @@ export class Client {
   readonly who: FileSession;
   private readonly world: World;
 
-  constructor(world: World, account: string, tenant: string) {
+  constructor(world: World, account: string, tenant: string, marks: readonly string[] = []) {
     this.world = world;
-    const from = { address: '192.0.2.1', credentials: ['key'], marks: ['address 192.0.2.1', 'credential key'] };
+    const from = { address: '192.0.2.1', credentials: ['key'], marks };
     this.who = { session: randomBytes(16).toString('hex'), account, tenant, ...from };
   }
 
   /** Another session of the same account, perhaps on a store that was opened again. */
-  again(world: World = this.world): Client {
-    return new Client(world, this.who.account, this.who.tenant);
+  again(world: World = this.world, marks: readonly string[] = []): Client {
+    return new Client(world, this.who.account, this.who.tenant, marks);
   }
 
   async call<N extends keyof FileHandlers>(

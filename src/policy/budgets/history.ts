@@ -10,8 +10,17 @@ import type { Cells } from './windows.ts';
 export const TAUGHT = CELLS - DIMENSIONS.length;
 export const DAYS_TO_LEARN = 7;
 export const DAYS_LEARNED = 30;
+/** A thief who takes a little more each day is held back by what was ordinary before. */
+const SETTLING_DAYS = 7;
 /** How far back held days may push the search. */
 const DAYS_KEPT = 120;
+
+/** By cell, of the last thirty days that teach. */
+export interface Peaks {
+  readonly all: Float64Array;
+  /** Of those that are more than a week old; null when there is no such history yet. */
+  readonly earlier: Float64Array | null;
+}
 
 interface Day {
   readonly day: number;
@@ -49,20 +58,16 @@ export class History {
     this.forget(today);
   }
 
-  /** Null as long as there are too few complete days; else the peaks of the last thirty that teach. */
-  peaks(today: number): Float64Array | null {
+  /** Null as long as there are too few complete days. */
+  peaks(today: number): Peaks | null {
     if (today - this.since <= DAYS_TO_LEARN) return null;
     const held = new Set(this.held);
     let oldest = today;
     for (let counted = 0; counted < DAYS_LEARNED && oldest > today - DAYS_KEPT;) if (!held.has(--oldest)) counted++;
-    const peaks = new Float64Array(TAUGHT);
-    for (const { day, peaks: own } of this.days) {
-      if (day < oldest || day >= today || held.has(day)) continue;
-      own.forEach((peak, cell) => {
-        peaks[cell] = Math.max(peaks[cell] ?? 0, peak);
-      });
-    }
-    return peaks;
+    const teaching = this.days.filter(({ day }) => day >= oldest && day < today && !held.has(day));
+    const settled = today - this.since > DAYS_TO_LEARN + SETTLING_DAYS;
+    const earlier = teaching.filter(({ day }) => day < today - SETTLING_DAYS);
+    return { all: highest(teaching), earlier: settled ? highest(earlier) : null };
   }
 
   save(into: number[]): void {
@@ -93,4 +98,11 @@ export class History {
     this.days = this.days.filter(({ day }) => day >= today - DAYS_KEPT);
     this.held = this.held.filter((day) => day >= today - DAYS_KEPT);
   }
+}
+
+function highest(days: readonly Day[]): Float64Array {
+  const peaks = new Float64Array(TAUGHT);
+  for (const day of days)
+    for (let cell = 0; cell < TAUGHT; cell++) peaks[cell] = Math.max(peaks[cell] ?? 0, day.peaks[cell] ?? 0);
+  return peaks;
 }

@@ -1,5 +1,6 @@
 /** How much a scope may use: what an administrator set, else what its own past days taught, else a first figure. */
 import { TAUGHT } from './history.ts';
+import type { Peaks } from './history.ts';
 import { cellOf, CELLS, DAY_WINDOW, DIMENSIONS, spread, WINDOWS } from './windows.ts';
 import type { Amounts, Cells } from './windows.ts';
 
@@ -21,18 +22,25 @@ export const DEFAULT_FIGURES: Figures = {
 
 /** Times the peak that was ever ordinary. */
 const LEEWAY = 4;
+/** How much more the last week may teach than the weeks before it. */
+const GROWTH = 2;
 /** An unconfirmed session has this part of its account's limits, but enough to see that the service works. */
 const REDUCED = 1 / 10;
 const REDUCED_LEAST: Amounts = [32 * 2 ** 20, 20, 10];
 
-/** `factor` is 1 for an account. `peaks` as History.peaks gives them. */
-export function ordinaryLimits(figures: Figures, factor: number, peaks: Float64Array | null): Cells {
+/** `factor` is 1 for an account. */
+export function ordinaryLimits(figures: Figures, factor: number, peaks: Peaks | null): Cells {
   if (peaks === null) return spread(figures.initial, factor);
   const limits = new Float64Array(CELLS);
   const least = spread(figures.floor, factor);
   const most = spread(figures.cap, factor);
-  for (let cell = 0; cell < TAUGHT; cell++)
-    limits[cell] = Math.min(Math.max(LEEWAY * (peaks[cell] ?? 0), least[cell] ?? 0), most[cell] ?? 0);
+  const within = (cell: number, peak: number): number =>
+    Math.min(Math.max(LEEWAY * peak, least[cell] ?? 0), most[cell] ?? 0);
+  for (let cell = 0; cell < TAUGHT; cell++) {
+    const learned = within(cell, peaks.all[cell] ?? 0);
+    const before = peaks.earlier === null ? Infinity : within(cell, peaks.earlier[cell] ?? 0);
+    limits[cell] = Math.min(learned, GROWTH * before);
+  }
   const month = WINDOWS.length - 1;
   DIMENSIONS.forEach((_, dimension) => {
     const day = limits[cellOf(DAY_WINDOW, dimension)] ?? 0;

@@ -112,7 +112,7 @@ export class Usage {
     this.add(amounts);
   }
 
-  /** Directories only when nothing can be listed between this and loading it: see docs/design/budgets.md. */
+  /** Directories only for a scope that has gone quiet: they may be many, and without them one only counts again. */
   save(withDirectories: boolean): Float64Array {
     const into: number[] = [FORM, this.latest, this.told];
     for (const ring of this.rings) ring.save(into);

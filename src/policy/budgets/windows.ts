@@ -42,7 +42,7 @@ export function spread(daily: Amounts, factor = 1): Cells {
   const cells = new Float64Array(CELLS);
   WINDOWS.forEach(({ share }, window) => {
     daily.forEach((amount, dimension) => {
-      cells[cellOf(window, dimension)] = Math.floor(amount * share * factor);
+      cells[cellOf(window, dimension)] = Math.ceil(amount * share * factor);
     });
   });
   return cells;
