@@ -20,8 +20,8 @@ export interface ScanOrder {
 export interface ScanWorkerData {
   readonly ledger: string;
   readonly seeds: readonly [number, number];
-  /** One word: batches that are sent and not yet appended. */
-  readonly outstanding: SharedArrayBuffer;
+  /** One word: batches that are sent and not yet appended. Null where nobody can take them meanwhile. */
+  readonly outstanding: SharedArrayBuffer | null;
 }
 
 export type ScanMessage =

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { isErrorCode, WaybillError } from '../base/errors.ts';
 import type { ScanMessage, ScanOrder, ScanWorkerData } from './scan-messages.ts';
+import { ScanThread } from './scan-thread.ts';
 
 /** Takes the messages of one log in their order; what it throws ends the build. */
 export interface LogReceiver {
@@ -18,8 +19,15 @@ export interface PoolOptions {
   readonly receiver: (order: ScanOrder, thread: number) => Promise<LogReceiver>;
 }
 
+/** So few entries are scanned sooner than a thread has started. */
+const INLINE_ENTRIES = 20_000;
+
 /** Rejects with the first failure, when every thread has ended. */
 export async function scanLogs(orders: readonly ScanOrder[], options: PoolOptions): Promise<void> {
+  if (orders.reduce((sum, { size, from }) => sum + size - from, 0) <= INLINE_ENTRIES) {
+    await scanHere(orders, options);
+    return;
+  }
   const waiting = [...orders];
   const threads = Array.from({ length: Math.min(options.threads, orders.length) }, (_, thread) =>
     runThread(waiting, thread, options),
@@ -27,6 +35,26 @@ export async function scanLogs(orders: readonly ScanOrder[], options: PoolOption
   const results = await Promise.allSettled(threads);
   const failed = results.find((result) => result.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
+}
+
+async function scanHere(orders: readonly ScanOrder[], { ledger, seeds, receiver }: PoolOptions): Promise<void> {
+  const messages: ScanMessage[] = [];
+  const thread = new ScanThread({ ledger, seeds, outstanding: null }, (message) => messages.push(message));
+  for (const order of orders) {
+    const log = await receiver(order, 0);
+    try {
+      thread.run(order);
+      for (const message of messages.splice(0)) await log.take(checked(message));
+    } catch (error) {
+      await log.abandon();
+      throw error;
+    }
+  }
+}
+
+function checked(message: ScanMessage): Exclude<ScanMessage, { kind: 'failed' }> {
+  if (message.kind !== 'failed') return message;
+  throw new WaybillError(isErrorCode(message.code) ? message.code : 'internal', message.message);
 }
 
 async function runThread(waiting: ScanOrder[], thread: number, options: PoolOptions): Promise<void> {
@@ -52,9 +80,7 @@ async function runThread(waiting: ScanOrder[], thread: number, options: PoolOpti
 
 async function receive(inbox: Inbox, receiver: LogReceiver, outstanding: Int32Array): Promise<void> {
   for (;;) {
-    const message = await inbox.next();
-    if (message.kind === 'failed')
-      throw new WaybillError(isErrorCode(message.code) ? message.code : 'internal', message.message);
+    const message = checked(await inbox.next());
     await receiver.take(message);
     if (message.kind === 'batch') {
       Atomics.sub(outstanding, 0, 1);

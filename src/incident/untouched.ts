@@ -8,7 +8,7 @@ import type { IndexMeta } from './index-meta.ts';
 import type { Inquiry, LogName } from './inquiry.ts';
 import { moment } from './moments.ts';
 import { NEVER, placeOf } from './places.ts';
-import { UNKNOWN_KIND } from './tables.ts';
+import { MALFORMED_KIND, UNKNOWN_KIND } from './tables.ts';
 
 /** Milliseconds; `to` is null where the ledger's end is meant. */
 export interface Window {
@@ -50,7 +50,7 @@ export async function untouchedTenants(
   const unreadable = await unreadableLogs(inquiry);
   const untouched: UntouchedTenant[] = [];
   const unclear: string[] = [];
-  for (const log of inquiry.logs.values()) {
+  for (const log of candidates(inquiry)) {
     if (seen.has(log.id) || after === null) continue;
     if (unreadable.has(log.log)) unclear.push(log.name);
     else untouched.push(await proofOf(inquiry, log, window, before, after));
@@ -95,9 +95,22 @@ function reference({ head, time }: Bound): HeadReference {
   return { head, time: moment(time) };
 }
 
+/** A malformed entry tells no time: it counts whatever the time is. */
 async function unreadableLogs({ index, scope }: Inquiry): Promise<Set<number>> {
   const rows = await index.rows(
-    `SELECT DISTINCT ${logSql('place')} AS log FROM events WHERE kind >= ${UNKNOWN_KIND} AND (time = 0 OR ${anyEntriesSql(scope)})`,
+    `SELECT DISTINCT ${logSql('place')} AS log FROM events
+     WHERE (kind = ${MALFORMED_KIND} AND ${anyEntriesSql({ ...scope, from: 0 })})
+        OR (kind >= ${UNKNOWN_KIND} AND kind < ${MALFORMED_KIND} AND ${anyEntriesSql(scope)})`,
   );
   return new Set(rows.map(({ log }) => Number(log)));
+}
+
+/** A question about some tenants or folders says nothing of the others. */
+function candidates({ logs, scope }: Inquiry): LogName[] {
+  const { folders } = scope;
+  return [...logs.values()].filter(
+    ({ log }) =>
+      (scope.logs === null || scope.logs.includes(log)) &&
+      (folders === null || folders.some((folder) => folder.log === log)),
+  );
 }
