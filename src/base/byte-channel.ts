@@ -8,6 +8,8 @@ export interface ByteChannel {
    * over its bound: await `drained()` before producing more. Ignored once closed.
    */
   write(parts: readonly Buffer[]): boolean;
+  /** A line for the person in front of the client, beside the stream. Dropped where the peer would not show it. */
+  notice?(text: string): void;
   /** Resolves when the queue is below its bound again, or the channel is closed. */
   drained(): Promise<void>;
   /** Tells that `count` received bytes are done with, so that the sender may send as many more. */

@@ -47,7 +47,7 @@ export const ERRORS = {
   'already-running': 'Another server uses this data folder. Stop it first.',
   'not-running': 'No server is running on this data folder. Start it with: waybill serve --data DIR',
   'address-in-use': 'The address is taken by another program. Choose another with --sftp ADDRESS:PORT.',
-  held: 'More than is usual would leave. A second person has to approve it, by the reference; then try again, and it goes on.',
+  held: 'Held: more would leave than is usual. A second person has to approve it, by the reference; then try again, and it goes on.',
   'flow-refused':
     'The grant does not allow this from here, at this time or once more. The message says what it allows.',
   'legal-hold': 'The folder is under legal hold: nothing in it is removed or replaced until the operator lifts it.',

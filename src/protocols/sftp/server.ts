@@ -9,6 +9,7 @@
  * - While the channel's queue is over its bound no request starts, so unread answers stop the session and nothing else.
  */
 import type { ByteChannel, ByteChannelListener } from '../../base/byte-channel.ts';
+import type { ErrorCode } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import type { Session } from '../../broker/calls.ts';
 import type { SessionFiles } from '../../transfer/transfer.ts';
@@ -42,6 +43,9 @@ export interface SftpOptions {
   readonly log: Log;
 }
 
+/** Failures that the person has to know the text of: it names whom to ask, and by which reference. */
+const NOTICED: ReadonlySet<ErrorCode> = new Set(['held', 'release-refused', 'tenant-shredded']);
+const NOTICES_MAX = 20;
 const REQUESTS = 64;
 const MEMORY = 2 * 1024 * 1024;
 /** Requests that start before other sessions get their turn. */
@@ -60,6 +64,7 @@ class SftpServer implements ByteChannelListener {
   private readonly ordered = new OrderedAnswers();
   /** The first request that may not start yet; nothing behind it is looked at. */
   private waiting: Request | null = null;
+  private readonly noticed = new Set<string>();
   private initialised = false;
   /** The channel's queue is over its bound. */
   private blocked = false;
@@ -233,7 +238,16 @@ class SftpServer implements ByteChannelListener {
   private failed(id: number, request: string, thrown: unknown): answers.Answer {
     const error = asFailure(thrown);
     if (error.code === 'internal') this.log.error({ request, err: error.cause ?? error }, 'sftp request failed');
-    return answers.status(id, statusOf(error));
+    const status = statusOf(error);
+    if (NOTICED.has(error.code)) this.notice(status.message);
+    return answers.status(id, status);
+  }
+
+  /** Once each: a client that fetches a tree meets the same hold with every file. */
+  private notice(text: string): void {
+    if (this.noticed.has(text) || this.noticed.size >= NOTICES_MAX) return;
+    this.noticed.add(text);
+    this.channel.notice?.(`waybill: ${text}`);
   }
 
   private violation(reason: string): void {

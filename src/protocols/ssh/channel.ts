@@ -25,6 +25,8 @@ export interface ChannelHost {
   send(parts: readonly Buffer[]): boolean;
   /** The channel has something that its peer's window lets it send: give it turns. */
   ready(channel: Channel): void;
+  /** Whether the client shows what comes as standard error. OpenSSH's sftp does, and does not show texts of failures. */
+  readonly showsNotices: boolean;
   /** The listener threw: the fault is ours, and ends this channel alone. */
   faulted(channel: Channel, error: unknown): void;
 }
@@ -68,6 +70,10 @@ export class Channel implements ByteChannel {
     this.queue.push(parts);
     this.announce();
     return this.queue.length < SEND_QUEUE;
+  }
+
+  notice(text: string): void {
+    if (this.host.showsNotices) this.writeStderr(`${text}\r\n`);
   }
 
   drained(): Promise<void> {

@@ -74,6 +74,10 @@ export class Channels implements ChannelHost {
     this.sending.clear();
   }
 
+  get showsNotices(): boolean {
+    return this.parts.transport.clientVersion.startsWith('SSH-2.0-OpenSSH_');
+  }
+
   // ---- ChannelHost -------------------------------------------------------------------------------------------------
 
   send(parts: readonly Buffer[]): boolean {

@@ -11,6 +11,8 @@ export class MemoryChannel implements ByteChannel {
   closed = false;
   exitStatus: number | null = null;
   consumedBytes = 0;
+  /** Lines for the person, beside the stream. */
+  readonly notices: string[] = [];
   queuedBytes = 0;
   /** Bytes that may be queued before write() says false; Infinity: the peer always reads. */
   bound = Infinity;
@@ -35,6 +37,10 @@ export class MemoryChannel implements ByteChannel {
     const waiters = this.waiters;
     this.waiters = [];
     for (const resolve of waiters) resolve();
+  }
+
+  notice(text: string): void {
+    this.notices.push(text);
   }
 
   consumed(count: number): void {
