@@ -24,7 +24,8 @@ import { DISCONNECT, ProtocolViolation } from './disconnect-reasons.ts';
 import type { Exchange } from './exchange-hash.ts';
 import { KeyExchange } from './key-exchange.ts';
 import { closeLingering } from './linger.ts';
-import { PACKET_MAX, PacketReader } from './packet-reader.ts';
+import { PacketIntake } from './packet-intake.ts';
+import { PACKET_MAX } from './packet-reader.ts';
 import type { PacketListener, PacketTransport } from './packet-transport.ts';
 import { PacketWriter } from './packet-writer.ts';
 import type { ProfileName } from './profiles.ts';
@@ -32,7 +33,7 @@ import { keysAreUsedUp, keysAreWorn, type RekeyLimits } from './rekey-policy.ts'
 import { SendQueue } from './send-queue.ts';
 import * as forms from './transport-forms.ts';
 import { MESSAGE } from './transport-messages.ts';
-import { parseClientVersion, serverVersion } from './version-exchange.ts';
+import { serverVersion } from './version-exchange.ts';
 
 export interface TransportOptions {
   readonly socket: Socket;
@@ -56,19 +57,14 @@ const NOTHING_NEGOTIATED = { kex: '', hostKey: '', cipherIn: '', cipherOut: '', 
 export class Transport implements PacketTransport {
   clientVersion = '';
   closed = false;
-  incomingSequence = 0;
 
   private readonly options: TransportOptions;
   private readonly socket: Socket;
   private readonly version: string;
-  private readonly reader = new PacketReader();
+  private readonly intake: PacketIntake;
   private readonly writer: PacketWriter;
   private readonly queue: SendQueue;
   private readonly exchange: KeyExchange;
-  /** Start of the client's version line; null once it is complete. */
-  private versionStart: Buffer | null = Buffer.alloc(0);
-  private holds = 0;
-  private running = false;
   private isSignedIn = false;
   private exchanges = 0;
   private keysSince = performance.now();
@@ -79,6 +75,7 @@ export class Transport implements PacketTransport {
     this.version = serverVersion(options.softwareVersion);
     this.writer = new PacketWriter(options.socket);
     this.queue = new SendQueue(this.writer);
+    this.intake = this.takeIn();
     for (const event of ['error', 'close'] as const) {
       this.socket.on(event, () => {
         this.finish('connection lost', 'none');
@@ -95,10 +92,33 @@ export class Transport implements PacketTransport {
           this.queue.open();
         },
         openWith: (opener, reset) => {
-          this.reader.changeKeys(opener, reset);
+          this.intake.reader.changeKeys(opener, reset);
         },
       },
     );
+  }
+
+  private takeIn(): PacketIntake {
+    return new PacketIntake(this.socket, {
+      closed: () => this.closed,
+      version: (line) => {
+        this.clientVersion = line;
+        this.exchange.setClientVersion(line);
+      },
+      packet: (payload) => {
+        this.handle(payload);
+      },
+      caughtUp: () => {
+        this.rekeyIfDue();
+      },
+      failed: (error) => {
+        this.failed(error);
+      },
+    });
+  }
+
+  get incomingSequence(): number {
+    return this.intake.sequence;
   }
 
   get sessionId(): Buffer {
@@ -114,7 +134,7 @@ export class Transport implements PacketTransport {
     const { socket } = this;
     socket.setNoDelay(true); // packets are gathered here already
     socket.on('data', (chunk: Buffer) => {
-      this.received(chunk);
+      this.intake.received(chunk);
     });
     socket.on('end', () => {
       this.finish('client closed the connection', 'none');
@@ -137,76 +157,20 @@ export class Transport implements PacketTransport {
   }
 
   pauseReading(): void {
-    this.holds += 1;
-    if (this.holds === 1) this.socket.pause();
+    this.intake.hold();
   }
 
   resumeReading(): void {
-    if (this.holds > 0) this.holds -= 1;
-    if (this.holds > 0 || this.running || this.closed) return;
-    // Not from within the caller's stack: a listener is never entered again out of its own call.
-    process.nextTick(() => {
-      this.run();
-    });
+    this.intake.letGo();
   }
 
   signedIn(): void {
     this.isSignedIn = true;
-    this.reader.maxLength = PACKET_MAX;
+    this.intake.reader.maxLength = PACKET_MAX;
   }
 
   disconnect(reason: number, text: string): void {
     this.leave(reason, text, reason === DISCONNECT.PROTOCOL_ERROR ? 'protocol' : 'none');
-  }
-
-  private received(chunk: Buffer): void {
-    if (this.closed) return;
-    try {
-      const rest = this.versionStart === null ? chunk : this.readVersion(Buffer.concat([this.versionStart, chunk]));
-      if (rest !== null) this.reader.feed(rest);
-    } catch (error) {
-      this.failed(error);
-    }
-    if (this.versionStart === null) this.run();
-  }
-
-  /** What follows the client's version line, or null while the line is not complete. */
-  private readVersion(bytes: Buffer): Buffer | null {
-    const version = parseClientVersion(bytes);
-    if (version === null) {
-      this.versionStart = bytes;
-      return null;
-    }
-    this.versionStart = null;
-    this.clientVersion = version.line;
-    this.exchange.setClientVersion(version.line);
-    return bytes.subarray(version.taken);
-  }
-
-  /** Handles whole packets until there is none, or somebody holds the reading. */
-  private run(): void {
-    if (this.running || this.holds > 0 || this.closed) return;
-    this.running = true;
-    try {
-      while (this.mayRead()) {
-        const sequence = this.reader.sequence;
-        const payload = this.reader.next();
-        if (payload === null) break;
-        this.incomingSequence = sequence;
-        this.handle(payload);
-      }
-    } catch (error) {
-      this.failed(error);
-    } finally {
-      this.running = false;
-    }
-    if (!this.mayRead()) return;
-    this.rekeyIfDue();
-    if (this.socket.isPaused()) this.socket.resume();
-  }
-
-  private mayRead(): boolean {
-    return this.holds === 0 && !this.closed;
   }
 
   private handle(payload: Buffer): void {
@@ -303,7 +267,8 @@ export class Transport implements PacketTransport {
 
   /** Looked at when packets go or come: keys that are not used do not wear out. */
   private rekeyIfDue(): void {
-    const { reader, writer } = this;
+    const { writer } = this;
+    const { reader } = this.intake;
     const use = {
       bytes: Math.max(reader.bytes, writer.bytes),
       packets: Math.max(reader.packets, writer.packets),
@@ -342,7 +307,7 @@ export class Transport implements PacketTransport {
   private leave(reason: number, text: string, offence: 'none' | 'protocol'): void {
     if (this.closed) return;
     // A client that did not say a version may be no SSH client at all: it gets a line that a person can read.
-    if (this.versionStart === null) this.writer.packet([forms.disconnectMessage(reason, text)]);
+    if (this.intake.hasVersion) this.writer.packet([forms.disconnectMessage(reason, text)]);
     else this.writer.raw(Buffer.from(`${text}\r\n`, 'latin1'));
     this.finish(text, offence);
   }
