@@ -1,26 +1,10 @@
 /** The one client of all rows: OpenSSH's sftp, the same cipher for every server, nothing read from the user's own configuration. */
 import { spawn } from 'node:child_process';
+import { sshOptions as ownOptions } from '../test/interop/ssh-options.ts';
 import type { BenchServer } from './servers.ts';
 
 export function sshOptions(server: BenchServer, cipher: string = server.cipher): string[] {
-  return [
-    '-F',
-    '/dev/null',
-    '-i',
-    server.key,
-    '-o',
-    'IdentitiesOnly=yes',
-    '-o',
-    'StrictHostKeyChecking=no',
-    '-o',
-    'UserKnownHostsFile=/dev/null',
-    '-o',
-    'LogLevel=ERROR',
-    '-o',
-    `Ciphers=${cipher}`,
-    '-P',
-    String(server.port),
-  ];
+  return ownOptions(server, `Ciphers=${cipher}`);
 }
 
 /** Runs one batch to its end and gives seconds; rejects when the client reports a failure. */

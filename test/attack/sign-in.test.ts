@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { startServer, type TestServer, waybill } from '../interop/server.ts';
+import { sshOptions } from '../interop/ssh-options.ts';
 import { writeFileSync } from 'node:fs';
 import { join as joinPath } from 'node:path';
 import { run } from '../interop/server.ts';
@@ -166,20 +167,9 @@ describe('sign-in', () => {
       run(
         'sftp',
         [
-          '-F',
-          '/dev/null',
           '-b',
           '-',
-          '-i',
-          joinPath(server.temporary, 'rsa.pem'),
-          '-o',
-          'IdentitiesOnly=yes',
-          '-o',
-          'StrictHostKeyChecking=no',
-          '-o',
-          'UserKnownHostsFile=/dev/null',
-          '-P',
-          String(server.port),
+          ...sshOptions({ ...server, key: joinPath(server.temporary, 'rsa.pem') }),
           `${server.login}@${server.host}`,
         ],
         { input: 'pwd\n' },

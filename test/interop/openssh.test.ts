@@ -1,29 +1,11 @@
 import { interop, type RealClient } from './suite.ts';
 import { run, type TestServer } from './server.ts';
-
-export function sshArguments(server: TestServer): string[] {
-  return [
-    '-F',
-    '/dev/null',
-    '-i',
-    server.key,
-    '-o',
-    'IdentitiesOnly=yes',
-    '-o',
-    'StrictHostKeyChecking=no',
-    '-o',
-    'UserKnownHostsFile=/dev/null',
-    '-o',
-    'LogLevel=ERROR',
-  ];
-}
+import { sshOptions } from './ssh-options.ts';
 
 function sftp(server: TestServer, commands: string[]): Promise<string> {
-  return run(
-    'sftp',
-    ['-q', ...sshArguments(server), '-P', String(server.port), '-b', '-', `${server.login}@${server.host}`],
-    { input: commands.join('\n') },
-  );
+  return run('sftp', ['-q', ...sshOptions(server), '-b', '-', `${server.login}@${server.host}`], {
+    input: commands.join('\n'),
+  });
 }
 
 /** sftp's own quoting: double quotes around, backslash before what is special in them. */

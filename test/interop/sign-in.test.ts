@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import { totpCode, totpStep } from '../../src/accounts/totp.ts';
 import { fromBase32 } from '../accounts/base32.ts';
 import { run, startServer, waybill, type TestServer } from './server.ts';
+import { sshOptions } from './ssh-options.ts';
 import { skipWithout } from './suite.ts';
 
 const PASSWORD = 'correct horse battery staple 7';
@@ -159,26 +160,9 @@ describe('signing in with OpenSSH', { skip: skipWithout('sftp') }, () => {
     await account('leaver');
     const key = await keyPair('leaver', '-t', 'ed25519');
     await waybill(server, ['key', 'add', 'leaver', `${key}.pub`]);
-    const session = spawn(
-      'sftp',
-      [
-        '-q',
-        '-F',
-        '/dev/null',
-        '-o',
-        'StrictHostKeyChecking=no',
-        '-o',
-        'UserKnownHostsFile=/dev/null',
-        '-o',
-        'IdentitiesOnly=yes',
-        '-i',
-        key,
-        '-P',
-        String(server.port),
-        `leaver@${server.host}`,
-      ],
-      { stdio: ['pipe', 'pipe', 'ignore'] },
-    );
+    const session = spawn('sftp', ['-q', ...sshOptions({ ...server, key }), `leaver@${server.host}`], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
     const ended = once(session, 'exit');
     session.stdin.write('pwd\n');
     await new Promise<void>((resolve) => {
