@@ -65,6 +65,7 @@ export class Holds {
   private readonly open = new Map<string, Promise<Hold>>();
   /** Denied ones, by account. */
   private readonly denied = new Map<string, Hold[]>();
+  private cleaned = 0;
 
   constructor(parts: HoldsParts) {
     this.parts = parts;
@@ -141,6 +142,8 @@ export class Holds {
       if (left.length > 0) this.denied.set(account, left);
       else this.denied.delete(account);
     }
+    if (wall() < this.cleaned + DAY_MS) return;
+    this.cleaned = wall();
     await store.write(() => {
       store.removeHolds(wall() - KEPT_MS);
     });

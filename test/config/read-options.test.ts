@@ -94,6 +94,9 @@ suite('options', () => {
     ['login-grace', '', /seconds from 1 to 600/],
     ['log-level', 'loud', /debug, info, warn, error, silent/],
     ['quota', '10X', /bytes.*10GiB/],
+    ['budget-initial', '64G,100', /SIZE,FILES,LISTINGS/],
+    ['budget-cap', '64X,100,100', /SIZE,FILES,LISTINGS/],
+    ['budgets', 'maybe', /on, off/],
     ['penalties', 'maybe', /true or false/],
     ['banner', '', /path/],
   ] as const) {

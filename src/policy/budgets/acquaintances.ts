@@ -54,8 +54,8 @@ export class Acquaintances {
   private readonly store: AcquaintanceStore;
   private readonly ledger: Ledger;
   private readonly wall: () => number;
-  /** Marks that nobody confirmed, by account. */
-  private readonly unconfirmed = new BoundedMap<string, ReadonlySet<string>>(ACCOUNTS_KEPT);
+  /** Marks, by account. */
+  private readonly confirmed = new BoundedMap<string, ReadonlySet<string>>(ACCOUNTS_KEPT);
 
   constructor(store: AcquaintanceStore, ledger: Ledger, wall: () => number = Date.now) {
     this.store = store;
@@ -75,20 +75,19 @@ export class Acquaintances {
     for (const { kind, value } of loose.slice(0, Math.max(0, loose.length + firsts.length - UNCONFIRMED_KEPT)))
       store.removeAcquaintance(account, kind, value);
     // Read again when it is needed: this write may still fail.
-    if (firsts.length > 0) this.unconfirmed.delete(account);
+    if (firsts.length > 0) this.confirmed.delete(account);
     return firsts.map(([kind, value]) => markOf(kind, value));
   }
 
-  /** Whether something of a session, by its marks, still waits to be confirmed. */
+  /** Whether something of a session, by its marks, is not confirmed; what is not known any more is not. */
   isReduced(account: string, marks: readonly string[]): boolean {
-    let waiting = this.unconfirmed.get(account);
-    if (waiting === undefined) {
-      const rows = this.store.acquaintances(account).filter(({ confirmed }) => !confirmed);
-      waiting = new Set(rows.map(({ kind, value }) => markOf(kind, value)));
-      this.unconfirmed.set(account, waiting);
+    let known = this.confirmed.get(account);
+    if (known === undefined) {
+      const rows = this.store.acquaintances(account).filter(({ confirmed }) => confirmed);
+      known = new Set(rows.map(({ kind, value }) => markOf(kind, value)));
+      this.confirmed.set(account, known);
     }
-    if (waiting.size === 0) return false;
-    for (const mark of marks) if (waiting.has(mark)) return true;
+    for (const mark of marks) if (!known.has(mark)) return true;
     return false;
   }
 
@@ -122,7 +121,7 @@ export class Acquaintances {
   /** Inside the write that removes the account. */
   forgetAccount(account: string): void {
     this.store.removeAcquaintances(account);
-    this.unconfirmed.delete(account);
+    this.confirmed.delete(account);
   }
 
   private async change(
@@ -140,7 +139,7 @@ export class Acquaintances {
       apply();
       this.ledger.append(tenant, changed(action, { actor, approvedBy, account, detail: { kind, value } }));
     });
-    this.unconfirmed.delete(account);
+    this.confirmed.delete(account);
   }
 }
 

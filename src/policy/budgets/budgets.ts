@@ -173,7 +173,7 @@ export class Budgets {
 
   /** What administrators have set. */
   list(): { scope: string; dimension: Dimension; window: number; limit: number | null }[] {
-    return this.book.list().map(({ scope, cell, limit }) => ({ scope, ...placeOf(cell), limit }));
+    return this.parts.store.limits().map(({ scope, cell, limit }) => ({ scope, ...placeOf(cell), limit }));
   }
 
   usage(scope: Scope): UsageRow[] {
@@ -206,9 +206,7 @@ export class Budgets {
     for (const kind of ['account', 'unconfirmed', 'credential'] as const) {
       const key = keyOf({ kind, id: account });
       this.parts.store.removeScopes(key);
-      this.parts.store.clearLimits(key);
       this.table.forget(key);
-      this.book.clear(key);
     }
     this.parts.acquaintances.forgetAccount(account);
   }

@@ -94,12 +94,6 @@ export class LimitBook {
     this.revision++;
   }
 
-  list(): SetLimit[] {
-    return [...this.set].flatMap(([scope, cells]) =>
-      [...cells].map(([cell, limit]) => ({ scope, cell, limit: limit === Infinity ? null : limit })),
-    );
-  }
-
   allow(allowance: Allowance): void {
     this.allowances.set(allowance.scope, [...(this.allowances.get(allowance.scope) ?? []), allowance]);
     this.revision++;

@@ -18,7 +18,7 @@ export interface BudgetStore {
 
   scope(key: string): SavedScope | null;
   saveScope(key: string, saved: SavedScope): void;
-  /** The scopes whose key is `prefix`, or begins with it and a slash. */
+  /** The scopes whose key is `prefix`, or begins with it and a slash, with the limits that were set for them. */
   removeScopes(prefix: string): void;
   /** Those that were saved with something ahead: what the last run was using when it ended. */
   scopesAhead(): string[];

@@ -26,6 +26,7 @@ const STATEMENTS = {
       bytes = excluded.bytes, files = excluded.files, listings = excluded.listings`,
   // "0" is what follows "/".
   removeScopes: `DELETE FROM budget_scopes WHERE scope = ?1 OR (scope > ?1 || '/' AND scope < ?1 || '0')`,
+  removeLimits: `DELETE FROM budget_limits WHERE scope = ?1 OR (scope > ?1 || '/' AND scope < ?1 || '0')`,
   ahead: 'SELECT scope FROM budget_scopes WHERE bytes > 0 OR files > 0 OR listings > 0',
   moment: 'SELECT time, wall, boot, elapsed FROM budget_moment',
   saveMoment: `INSERT INTO budget_moment (one, time, wall, boot, elapsed) VALUES (1, ?1, ?2, ?3, ?4)
@@ -79,6 +80,7 @@ export class SqliteBudgets implements BudgetStore {
 
   removeScopes(prefix: string): void {
     this.run.removeScopes.run(prefix);
+    this.run.removeLimits.run(prefix);
   }
 
   scopesAhead(): string[] {

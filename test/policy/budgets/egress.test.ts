@@ -475,6 +475,10 @@ test('what belongs to an account goes with it', async (t) => {
   const { client } = await oneTenant(world);
   await client.put('/inbox/small', Buffer.from('x'));
   await client.get('/inbox/small');
+  const key: Scope = { kind: 'credential', id: `${client.who.account}/key` };
+  for (const scope of [key, { kind: 'account', id: client.who.account } as const])
+    await world.budgets.set(scope, { dimension: 'files', window: 600, limit: 7 }, null, LOCAL_OPERATOR);
+  assert.equal(world.budgets.list().length, 2);
   const account: Scope = { kind: 'account', id: client.who.account };
   assert.equal(used(world, account, 'files'), 1);
   await world.database.write(() => {
@@ -485,4 +489,5 @@ test('what belongs to an account goes with it', async (t) => {
     .prepare(`SELECT scope FROM budget_scopes WHERE scope LIKE '%${client.who.account}%'`)
     .all();
   assert.deepEqual(rows, []);
+  assert.deepEqual(world.budgets.list(), []);
 });
