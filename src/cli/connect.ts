@@ -25,8 +25,9 @@ export class RunningServer implements AdminCaller {
   }
 
   async call<N extends AdminCallName>(call: N, request: AdminRequest<N>): Promise<AdminResponse<N>> {
-    this.opened ??= this.open();
+    // Before there is a connection that would have to be closed.
     const body: AdminEnvelope = { token: this.token(), request };
+    this.opened ??= this.open();
     const answer = await (await this.opened).call(call, body);
     // An older or newer server may answer otherwise; better a clear failure than a half-printed row.
     const checked = ADMIN_CALLS[call].response.safeParse(answer);
