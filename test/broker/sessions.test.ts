@@ -13,7 +13,7 @@ import type { RunningServer } from '../../src/main.ts';
 
 suite('sessions', () => {
   const folder = mkdtempSync(path.join(tmpdir(), 'waybill-sessions-'));
-  const administration = new Administration(folder);
+  const administration = new Administration(folder, () => null);
   let server: RunningServer | null = null;
   before(async () => {
     const given = { data: folder, sftp: '127.0.0.1:0', fronts: '2', 'log-level': 'silent', penalties: 'false' };
