@@ -17,55 +17,63 @@ export function wordsOf(type: ColumnType | undefined): 1 | 2 {
   return type === 'u64' || type === 'words' ? 2 : 1;
 }
 
-export class Batch<T extends TableName> {
-  readonly table: T;
-  private readonly send: (batch: FilledBatch) => void;
+/** A row is written value by value in the order of the table's columns, then `end`. */
+export class Batch {
+  private readonly table: TableName;
   private readonly types: readonly ColumnType[];
+  private readonly send: (batch: FilledBatch) => void;
   /** Made for the first row: most logs are small, and many tables stay empty. */
-  private columns: Uint32Array<ArrayBuffer>[] | null = null;
+  private columns: Uint32Array<ArrayBuffer>[] = [];
   private row = 0;
+  private column = 0;
 
-  constructor(table: T, send: (batch: FilledBatch) => void) {
+  constructor(table: TableName, send: (batch: FilledBatch) => void) {
     this.table = table;
-    this.send = send;
     this.types = Object.values(TABLES[table]);
+    this.send = send;
   }
 
-  /** The values of one row, in the order of the table's columns; for a `words` column its high word, then its low one. */
-  add(...values: readonly number[]): void {
-    const { types, row } = this;
-    const columns = (this.columns ??= this.fresh());
-    let from = 0;
-    for (let at = 0; at < columns.length; at++) {
-      const column = columns[at] as Uint32Array;
-      const value = values[from++] as number;
-      switch (types[at]) {
-        case 'u64':
-          column[2 * row] = value;
-          column[2 * row + 1] = value / 4294967296;
-          break;
-        case 'words':
-          column[2 * row] = values[from++] as number;
-          column[2 * row + 1] = value;
-          break;
-        default:
-          column[row] = value;
-      }
-    }
+  u32(value: number): this {
+    if (this.columns.length === 0) this.make();
+    (this.columns[this.column++] as Uint32Array)[this.row] = value;
+    return this;
+  }
+
+  /** Below 2^53. */
+  u64(value: number): this {
+    if (this.columns.length === 0) this.make();
+    const column = this.columns[this.column++] as Uint32Array;
+    column[2 * this.row] = value;
+    column[2 * this.row + 1] = value / 4294967296;
+    return this;
+  }
+
+  /** 64 bits; words may be signed. */
+  words(high: number, low: number): this {
+    if (this.columns.length === 0) this.make();
+    const column = this.columns[this.column++] as Uint32Array;
+    column[2 * this.row] = low;
+    column[2 * this.row + 1] = high;
+    return this;
+  }
+
+  end(): void {
+    if (this.column !== this.types.length) throw new Error(`a row of ${this.table} has ${this.column} values`);
+    this.column = 0;
     if (++this.row === BATCH_ROWS) this.flush();
   }
 
   flush(): void {
     const { row, columns, types } = this;
-    if (columns === null) return;
+    if (row === 0) return;
     // What is sent is moved to another thread whole: a short batch does not take its empty end along.
     const filled = row === BATCH_ROWS ? columns : columns.map((one, at) => one.slice(0, row * wordsOf(types[at])));
     this.send({ table: this.table, rows: row, columns: filled });
-    this.columns = null;
+    this.columns = [];
     this.row = 0;
   }
 
-  private fresh(): Uint32Array<ArrayBuffer>[] {
-    return this.types.map((type) => new Uint32Array(wordsOf(type) * BATCH_ROWS));
+  private make(): void {
+    this.columns = this.types.map((type) => new Uint32Array(wordsOf(type) * BATCH_ROWS));
   }
 }

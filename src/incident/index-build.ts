@@ -1,6 +1,6 @@
 /**
  * Brings the index to the last signed checkpoint, from where it was; from nothing when there is none. Order: the heads are
- * read and checked first; then each log that has grown is scanned, and committed alone, with its size, once its tree has
+ * read and checked first; then each log that has grown is scanned, and committed with its size once its tree has
  * the root that the heads commit to; the heads are committed last. A build that was cut off goes on from the logs that it
  * had finished.
  */
@@ -19,7 +19,7 @@ import { IndexFile, INDEX_VERSION, schema } from './index-file.ts';
 import { readMeta, writeMeta } from './index-meta.ts';
 import type { IndexMeta } from './index-meta.ts';
 import { IndexNames } from './index-names.ts';
-import { LogCommit } from './log-commit.ts';
+import { ThreadCommits } from './log-commit.ts';
 import { LOGS_MAX } from './places.ts';
 import { scanLogs } from './scan-pool.ts';
 import type { ScanOrder } from './scan-messages.ts';
@@ -173,13 +173,13 @@ class IndexBuild {
   }
 
   private addHead({ index, head, states }: HeadChange): void {
-    this.heads.add(index, head.time, head.total, head.tenants);
+    this.heads.u64(index).u64(head.time).u64(head.total).u32(head.tenants).end();
     for (const state of states) {
       const log = this.logs.get(state.log) ?? this.newLog(state.log);
       // A log that a build before this one finished alone may be ahead of the heads that it finished.
       const before = this.targets.get(state.log);
       if (before === undefined || state.size >= before.size) this.targets.set(state.log, state);
-      this.states.add(index, log.log, state.size);
+      this.states.u64(index).u32(log.log).u64(state.size).end();
     }
   }
 
@@ -208,18 +208,18 @@ class IndexBuild {
     const names = await IndexNames.load(this.index);
     const namesConnection = await this.index.connect();
     const connections = await Promise.all(Array.from({ length: threads }, () => this.index.connect()));
-    const numbers = connections.map((): number[] => []);
     let scanned = 0;
     const onScanned = (entries: number): void => onProgress?.((scanned += entries), of);
+    const commits = connections.map(
+      (connection) => new ThreadCommits({ connection, names, namesConnection, onScanned }),
+    );
     try {
       await scanLogs(orders, {
         ledger,
         threads,
         seeds: this.meta.seeds,
-        receiver: (order, thread) =>
-          LogCommit.begin(order, {
-            ...{ connection: at(connections, thread), names, namesConnection, numbers: at(numbers, thread), onScanned },
-          }),
+        receiver: (order, thread) => at(commits, thread).begin(order),
+        finished: (thread) => at(commits, thread).commit(),
       });
     } catch (error) {
       await this.locate(error, orders);

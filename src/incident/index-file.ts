@@ -28,6 +28,8 @@ const SETTINGS = {
   autoinstall_known_extensions: 'false',
   autoload_known_extensions: 'false',
   preserve_insertion_order: 'true',
+  // A build makes its own checkpoint at its end; before, rows of small logs would be written several times.
+  checkpoint_threshold: '1GB',
 } as const;
 
 export type Row = Readonly<Record<string, number | string | boolean | Uint8Array | null>>;

@@ -1,4 +1,4 @@
-/** What a thread sends of one log becomes rows, in one transaction that ends when the log's root is right. */
+/** What a thread sends of one log becomes rows, in a transaction that ends well only when the log's root is right. */
 import { blobValue } from '@duckdb/node-api';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import { WaybillError } from '../base/errors.ts';
@@ -22,57 +22,95 @@ export interface CommitOptions {
   readonly names: IndexNames;
   /** Autocommits: names must be there before rows that use them. */
   readonly namesConnection: DuckDBConnection;
-  /** Numbers of one thread's texts in the index; shared by all its logs. */
-  readonly numbers: number[];
   readonly onScanned: (entries: number) => void;
 }
 
-export class LogCommit implements LogReceiver {
-  private readonly order: ScanOrder;
-  private readonly options: CommitOptions;
-  private readonly appending: Appending;
+/** DuckDB writes large transactions straight into their place, and small ones three times. */
+const COMMIT_ENTRIES = 5_000_000;
 
-  private constructor(order: ScanOrder, options: CommitOptions) {
-    this.order = order;
+/** The logs of one thread, some at a time. */
+export class ThreadCommits {
+  readonly options: CommitOptions;
+  readonly appending: Appending;
+  /** Numbers of the thread's texts in the index. */
+  readonly numbers: number[] = [];
+  private waiting = 0;
+  private begun = false;
+
+  constructor(options: CommitOptions) {
     this.options = options;
     this.appending = new Appending(options.connection);
   }
 
-  static async begin(order: ScanOrder, options: CommitOptions): Promise<LogCommit> {
-    const { connection } = options;
-    await connection.run('BEGIN');
+  async begin(order: ScanOrder): Promise<LogCommit> {
+    const { connection } = this.options;
+    if (!this.begun) await connection.run('BEGIN');
+    this.begun = true;
     const [from, to] = [order.log * PLACES, (order.log + 1) * PLACES];
     if (order.from > 0)
       for (const table of TAIL_TABLES) {
         const column = Object.keys(TABLES[table])[0] ?? '';
         await connection.run(`DELETE FROM ${table} WHERE ${column} >= ${from} AND ${column} < ${to}`);
       }
-    return new LogCommit(order, options);
+    return new LogCommit(order, this);
+  }
+
+  async complete(entries: number): Promise<void> {
+    this.waiting += entries;
+    if (this.waiting >= COMMIT_ENTRIES) await this.commit();
+  }
+
+  async commit(): Promise<void> {
+    if (!this.begun) return;
+    const { connection, names, namesConnection } = this.options;
+    this.appending.close();
+    await names.save(namesConnection);
+    await connection.run('COMMIT');
+    this.begun = false;
+    this.waiting = 0;
+  }
+
+  async rollback(): Promise<void> {
+    if (!this.begun) return;
+    this.appending.abandon();
+    await this.options.connection.run('ROLLBACK').catch(() => undefined);
+    this.begun = false;
+    this.waiting = 0;
+  }
+}
+
+export class LogCommit implements LogReceiver {
+  private readonly order: ScanOrder;
+  private readonly thread: ThreadCommits;
+
+  constructor(order: ScanOrder, thread: ThreadCommits) {
+    this.order = order;
+    this.thread = thread;
   }
 
   async take(message: Exclude<ScanMessage, { kind: 'failed' }>): Promise<void> {
-    const { names, numbers, onScanned } = this.options;
+    const { appending, numbers } = this.thread;
+    const { names, onScanned } = this.thread.options;
     switch (message.kind) {
       case 'names':
         for (const text of message.names) numbers.push(names.number(text));
         return;
       case 'batch':
         this.translate(message.batch);
-        await this.appending.append(message.batch);
+        await appending.append(message.batch);
         onScanned(message.scanned);
         return;
       case 'done':
-        await this.commit(message);
+        await this.complete(message);
     }
   }
 
-  async abandon(): Promise<void> {
-    this.appending.abandon();
-    await this.options.connection.run('ROLLBACK').catch(() => undefined);
+  abandon(): Promise<void> {
+    return this.thread.rollback();
   }
 
   private translate({ table, rows, columns }: FilledBatch): void {
-    const { numbers } = this.options;
+    const { numbers } = this.thread;
     Object.values(TABLES[table] as Columns).forEach((type, at) => {
       const column = columns[at];
       if (type !== 'name' || column === undefined) return;
@@ -80,11 +118,9 @@ export class LogCommit implements LogReceiver {
     });
   }
 
-  private async commit(done: Extract<ScanMessage, { kind: 'done' }>): Promise<void> {
+  private async complete(done: Extract<ScanMessage, { kind: 'done' }>): Promise<void> {
     const { order } = this;
-    const { connection, names, namesConnection } = this.options;
-    this.appending.close();
-    await names.save(namesConnection);
+    const { connection } = this.thread.options;
     const { tenant, name, salt } = order.from === 0 ? checkOpened(order.id, done.opened) : EMPTY;
     const blobs = [blobValue(done.frontier), blobValue(done.state)];
     if (order.from === 0)
@@ -96,7 +132,7 @@ export class LogCommit implements LogReceiver {
       await connection.run('UPDATE logs SET size = ?, root = ?, frontier = ?, state = ? WHERE log = ?', [
         ...[BigInt(order.size), Buffer.from(order.root, 'latin1').toString('hex'), ...blobs, order.log],
       ]);
-    await connection.run('COMMIT');
+    await this.thread.complete(order.size - order.from);
   }
 }
 

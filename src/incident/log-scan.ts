@@ -10,7 +10,8 @@ import type { UnknownEntry } from '../ledger/core/entry.ts';
 import { LIST_LENGTH, TEXT_BYTES } from '../ledger/core/fields.ts';
 import { KINDS } from '../ledger/core/kinds.ts';
 import type { Entry, EventOf } from '../ledger/core/kinds.ts';
-import { IdTable } from './id-table.ts';
+import { hexOfWords, IdTable, wordsAt, wordsEqual, wordsOfHex } from './id-table.ts';
+import type { Identified, IdWords } from './id-table.ts';
 import { PathHash } from './path-hash.ts';
 import { NEVER, NOWHERE, placeOf } from './places.ts';
 import { RowWriter } from './row-writer.ts';
@@ -25,7 +26,8 @@ export const ENDED_KEPT = 256;
 export const OPEN_KEPT = 100_000;
 const SAFE_HIGH = 2 ** 21;
 const HEADER = 10;
-const NO_ID: Uint32Array = new Uint32Array(4);
+/** Readings without an end that are kept at once; of the session that opens one more, the oldest is let go of. */
+const OPEN_READINGS_KEPT = 500_000;
 
 export interface Opened {
   readonly tenant: string | null;
@@ -33,8 +35,7 @@ export interface Opened {
   readonly salt: string;
 }
 
-interface FolderNumber {
-  readonly id: Uint32Array;
+interface FolderNumber extends Identified {
   readonly number: number;
 }
 
@@ -122,7 +123,8 @@ export class LogScan {
     session.releases++;
     session.released += released;
     const first = this.view.getUint32(fixed + 80);
-    this.write.rows.releases.add(place, time, reading.place, first, this.view.getUint32(fixed + 84), released);
+    const count = this.view.getUint32(fixed + 84);
+    this.write.rows.releases.u64(place).u64(time).u64(reading.place).u32(first).u32(count).u64(released).end();
     return true;
   }
 
@@ -136,14 +138,19 @@ export class LogScan {
     for (let word = at + 75; word < end; word += 8) if (this.u64(word) < 0) return false;
     const session = this.session(at, place, time);
     const reading = this.takeReading(at, session) ?? this.stray(at, session, place, time);
-    const ranges = Array.from({ length: count }, (_, range) => {
-      const from = at + 75 + 16 * range;
-      return [this.u64(from), this.u64(from + 8)] as const;
-    });
     const outcome = reading.releases === 0 ? OUTCOME.stray : known === 1 ? OUTCOME.sent : OUTCOME.unknown;
     session.sentBytes += sentBytes;
     if (known === 0) session.unknownBytes += reading.released;
-    this.write.reading('readings', reading, outcome, time, { place, bytes: sentBytes, known: known === 1, ranges });
+    const [offset, length] = count === 0 ? [0, 0] : [this.u64(at + 75), this.u64(at + 83)];
+    this.write.reading('readings', reading, outcome, time, sentBytes, count, offset, length);
+    for (let range = 1; range < count; range++) {
+      const from = at + 75 + 16 * range;
+      this.write.rows.sentRanges
+        .u64(reading.place)
+        .u64(this.u64(from))
+        .u64(this.u64(from + 8))
+        .end();
+    }
     return true;
   }
 
@@ -155,7 +162,8 @@ export class LogScan {
     session.listings++;
     const { high, low } = this.hash;
     const folder = this.folder(at + 16);
-    this.write.rows.listings.add(place, time, session.place, folder, high, low, this.view.getUint32(at + 32));
+    const names = this.view.getUint32(at + 32);
+    this.write.rows.listings.u64(place).u64(time).u64(session.place).u32(folder).words(high, low).u32(names).end();
     return true;
   }
 
@@ -166,7 +174,7 @@ export class LogScan {
     if (size < 0 || !(this.hash.directoryOf(bytes, at + 90, end) || this.checked)) return false;
     const session = this.session(at, place, time);
     session.writes++;
-    this.write.rows.events.add(place, time, KINDS.stored.number, session.place, this.folder(at + 16), size);
+    this.write.event(place, time, KINDS.stored.number, session.place, this.folder(at + 16), size);
     return true;
   }
 
@@ -182,40 +190,31 @@ export class LogScan {
     return high < SAFE_HIGH ? high * 4294967296 + this.view.getUint32(at + 4) : -1;
   }
 
-  private idAt(at: number): Uint32Array {
-    const { view } = this;
-    return Uint32Array.of(view.getUint32(at), view.getUint32(at + 4), view.getUint32(at + 8), view.getUint32(at + 12));
-  }
-
-  private isAt(id: Uint32Array, at: number): boolean {
-    const { view } = this;
-    return (
-      id[0] === view.getUint32(at) &&
-      id[1] === view.getUint32(at + 4) &&
-      id[2] === view.getUint32(at + 8) &&
-      id[3] === view.getUint32(at + 12)
-    );
-  }
-
   private session(at: number, place: number, time: number): Session {
-    const { view } = this;
-    const found = this.sessions.get(
-      view.getUint32(at),
-      view.getUint32(at + 4),
-      view.getUint32(at + 8),
-      view.getUint32(at + 12),
-    );
-    const session = found ?? this.newSession(this.idAt(at), place, time, null);
+    const found = this.sessions.at(this.view, at);
+    const session = found ?? this.newSession(wordsAt(this.view, at), place, time, null);
     session.lastTime = time;
     return session;
   }
 
-  private newSession(id: Uint32Array, place: number, time: number, signIn: SignIn | null): Session {
-    const counts = { readingCount: 0, releases: 0, released: 0, sentBytes: 0, unknownBytes: 0, listings: 0, writes: 0 };
+  private newSession(id: IdWords, place: number, time: number, signIn: SignIn | null): Session {
     const session: Session = {
-      ...{ id, place, firstTime: time, lastTime: time, signIn },
-      ...{ state: SESSION_STATE.open, endTime: NEVER, endReason: '', readings: new Set() },
-      ...counts,
+      id,
+      place,
+      firstTime: time,
+      lastTime: time,
+      signIn,
+      state: SESSION_STATE.open,
+      endTime: NEVER,
+      endReason: '',
+      readings: new Set(),
+      readingCount: 0,
+      releases: 0,
+      released: 0,
+      sentBytes: 0,
+      unknownBytes: 0,
+      listings: 0,
+      writes: 0,
     };
     this.sessions.add(session);
     this.order.add(session);
@@ -256,28 +255,40 @@ export class LogScan {
   /** Of the release whose fields begin at `at`. A second one of the same name is a reading of its own. */
   private reading(at: number, session: Session, place: number, time: number): Reading {
     const { view } = this;
-    const found = this.readings.get(
-      view.getUint32(at + 16),
-      view.getUint32(at + 20),
-      view.getUint32(at + 24),
-      view.getUint32(at + 28),
-    );
-    if (found?.session === session && this.isAt(found.file, at + 48) && this.isAt(found.version, at + 64)) {
-      if (found.folder === this.folder(at + 32)) return found;
-    }
+    const found = this.readings.at(view, at + 16);
+    const folder = this.folder(at + 32);
+    const same = found?.session === session && wordsEqual(found.file, view, at + 48);
+    if (same && wordsEqual(found.version, view, at + 64) && found.folder === folder) return found;
     if (found !== undefined) this.abandon(found);
     const reading: Reading = {
-      ...{ id: this.idAt(at + 16), session, file: this.idAt(at + 48), version: this.idAt(at + 64), place },
-      ...{ folder: this.folder(at + 32), directoryHigh: this.hash.high, directoryLow: this.hash.low },
-      ...{ firstTime: time, lastTime: time, releases: 0, released: 0 },
+      id: wordsAt(view, at + 16),
+      session,
+      file: wordsAt(view, at + 48),
+      version: wordsAt(view, at + 64),
+      place,
+      folder,
+      directoryHigh: this.hash.high,
+      directoryLow: this.hash.low,
+      firstTime: time,
+      lastTime: time,
+      releases: 0,
+      released: 0,
     };
+    if (this.readings.size >= OPEN_READINGS_KEPT) this.abandonOldest(session);
     this.readings.add(reading);
     session.readings.add(reading);
     session.readingCount++;
     return reading;
   }
 
-  /** Another reading has taken its name: nobody will say what it sent. */
+  private abandonOldest(session: Session): void {
+    for (const reading of session.readings) {
+      this.abandon(reading);
+      return;
+    }
+  }
+
+  /** Another reading has taken its name, or there are too many: nobody will say what it sent. */
   private abandon(reading: Reading): void {
     const [outcome, time] = endOf(reading);
     this.readings.remove(reading);
@@ -288,14 +299,9 @@ export class LogScan {
 
   private takeReading(at: number, session: Session): Reading | null {
     const { view } = this;
-    const found = this.readings.get(
-      view.getUint32(at + 16),
-      view.getUint32(at + 20),
-      view.getUint32(at + 24),
-      view.getUint32(at + 28),
-    );
-    if (found?.session !== session || !this.isAt(found.file, at + 32) || !this.isAt(found.version, at + 48))
-      return null;
+    const found = this.readings.at(view, at + 16);
+    if (found?.session !== session || !wordsEqual(found.file, view, at + 32)) return null;
+    if (!wordsEqual(found.version, view, at + 48)) return null;
     this.readings.remove(found);
     session.readings.delete(found);
     return found;
@@ -303,36 +309,40 @@ export class LogScan {
 
   /** A `sent` without releases before it. It may be of any time since the session began. */
   private stray(at: number, session: Session, place: number, time: number): Reading {
+    const { view } = this;
     return {
-      ...{ id: this.idAt(at + 16), session, file: this.idAt(at + 32), version: this.idAt(at + 48), place },
-      ...{ folder: NO_FOLDER, directoryHigh: 0, directoryLow: 0 },
-      ...{ firstTime: session.signIn === null ? 0 : session.firstTime, lastTime: time, releases: 0, released: 0 },
+      id: wordsAt(view, at + 16),
+      session,
+      file: wordsAt(view, at + 32),
+      version: wordsAt(view, at + 48),
+      place,
+      folder: NO_FOLDER,
+      directoryHigh: 0,
+      directoryLow: 0,
+      firstTime: session.signIn === null ? 0 : session.firstTime,
+      lastTime: time,
+      releases: 0,
+      released: 0,
     };
   }
 
   private folder(at: number): number {
-    const { view } = this;
-    const found = this.foldersById.get(
-      view.getUint32(at),
-      view.getUint32(at + 4),
-      view.getUint32(at + 8),
-      view.getUint32(at + 12),
-    );
-    return found?.number ?? this.folderNumber(hex(this.idAt(at)));
+    const found = this.foldersById.at(this.view, at);
+    return found === undefined ? this.folderNumber(hexOfWords(wordsAt(this.view, at))) : found.number;
   }
 
   private folderNumber(id: string): number {
     const before = this.folders.get(id);
     if (before !== undefined) return before;
     const number = this.addFolder(id);
-    this.write.rows.folders.add(this.log, number, this.write.name(id));
+    this.write.rows.folders.u32(this.log).u32(number).u32(this.write.name(id)).end();
     return number;
   }
 
   private addFolder(id: string): number {
     const number = this.folders.size;
     this.folders.set(id, number);
-    this.foldersById.add({ id: words(id), number });
+    this.foldersById.add({ id: wordsOfHex(id), number });
     return number;
   }
 
@@ -343,11 +353,11 @@ export class LogScan {
     try {
       entry = decodeEntry(bytes);
     } catch {
-      this.write.rows.events.add(place, 0, MALFORMED_KIND, NOWHERE, NO_FOLDER, 0);
+      this.write.event(place, 0, MALFORMED_KIND, NOWHERE, NO_FOLDER, 0);
       return;
     }
     if (entry.kind === 'unknown') {
-      this.write.rows.events.add(place, entry.time, UNKNOWN_KIND + entry.number, NOWHERE, NO_FOLDER, 0);
+      this.write.event(place, entry.time, UNKNOWN_KIND + entry.number, NOWHERE, NO_FOLDER, 0);
       return;
     }
     this.known(bytes, entry, place);
@@ -400,8 +410,8 @@ export class LogScan {
       descriptions: JSON.stringify(entry.descriptions),
       firsts: JSON.stringify(entry.firsts),
     };
-    const id = words(entry.session);
-    const before = this.sessions.get(...quad(id));
+    const id = wordsOfHex(entry.session);
+    const before = this.sessions.get(id);
     if (before === undefined) {
       this.newSession(id, place, entry.time, signIn);
       return;
@@ -409,12 +419,12 @@ export class LogScan {
     before.lastTime = entry.time;
     // A second sign-in of one session cannot be; the first stays, and the event is named.
     if (before.signIn === null) before.signIn = signIn;
-    else this.write.rows.events.add(place, entry.time, KINDS['sign-in'].number, before.place, NO_FOLDER, 0);
+    else this.write.event(place, entry.time, KINDS['sign-in'].number, before.place, NO_FOLDER, 0);
   }
 
   private sessionEnd(entry: EventOf<'session-end'> & { readonly time: number }, place: number): void {
-    const id = words(entry.session);
-    const session = this.sessions.get(...quad(id)) ?? this.newSession(id, place, entry.time, null);
+    const id = wordsOfHex(entry.session);
+    const session = this.sessions.get(id) ?? this.newSession(id, place, entry.time, null);
     session.lastTime = entry.time;
     session.state = entry.gap ? SESSION_STATE.gap : SESSION_STATE.ended;
     session.endTime = entry.time;
@@ -428,10 +438,11 @@ export class LogScan {
     const { action, detail, time } = entry;
     const folder = this.folderNumber(entry.folder);
     if (typeof detail['name'] === 'string' && action.startsWith('folder.'))
-      this.write.rows.folderNames.add(place, this.log, folder, this.write.name(detail['name']));
+      this.write.rows.folderNames.u64(place).u32(this.log).u32(folder).u32(this.write.name(detail['name'])).end();
     if ((action === 'product.add' || action === 'product.remove') && typeof detail['product'] === 'string') {
       const product = this.write.name(detail['product']);
-      this.write.rows.productFolders.add(place, time, this.log, folder, product, action === 'product.add' ? 1 : 0);
+      const added = action === 'product.add' ? 1 : 0;
+      this.write.rows.productFolders.u64(place).u64(time).u32(this.log).u32(folder).u32(product).u32(added).end();
     }
   }
 
@@ -440,13 +451,13 @@ export class LogScan {
     const { session: id, folder } = fields;
     let session = NOWHERE;
     if (typeof id === 'string') {
-      const found = this.sessions.get(...quad(words(id))) ?? this.newSession(words(id), place, entry.time, null);
+      const found = this.sessions.get(wordsOfHex(id)) ?? this.newSession(wordsOfHex(id), place, entry.time, null);
       found.lastTime = entry.time;
       if (WRITES.has(entry.kind)) found.writes++;
       session = found.place;
     }
     const number = typeof folder === 'string' ? this.folderNumber(folder) : NO_FOLDER;
-    this.write.rows.events.add(place, entry.time, KINDS[entry.kind].number, session, number, 0);
+    this.write.event(place, entry.time, KINDS[entry.kind].number, session, number, 0);
   }
 }
 
@@ -455,18 +466,4 @@ const WRITES: ReadonlySet<string> = new Set(['stored', 'made', 'renamed', 'remov
 /** Of a reading without a `sent`. */
 function endOf({ session, lastTime }: Reading): readonly [outcome: number, time: number] {
   return session.endTime === NEVER ? [OUTCOME.open, NEVER] : [OUTCOME.ended, Math.max(session.endTime, lastTime)];
-}
-
-function words(id: string | null): Uint32Array {
-  if (id === null) return NO_ID;
-  const at = (from: number): number => parseInt(id.slice(from, from + 8), 16);
-  return Uint32Array.of(at(0), at(8), at(16), at(24));
-}
-
-function quad(id: Uint32Array): [number, number, number, number] {
-  return [id[0] ?? 0, id[1] ?? 0, id[2] ?? 0, id[3] ?? 0];
-}
-
-function hex(id: Uint32Array): string {
-  return [...id].map((word) => word.toString(16).padStart(8, '0')).join('');
 }

@@ -4,15 +4,15 @@
  * directories it reads them from the tiles.
  */
 export class PathHash {
-  /** Of the directory of the last path: what stands before its last "/". */
+  /** Of the directory of the last path, what stands before its last "/": two signed words. */
   high = 0;
   low = 0;
   private readonly seedHigh: number;
   private readonly seedLow: number;
 
   constructor(seedHigh: number, seedLow: number) {
-    this.seedHigh = seedHigh;
-    this.seedLow = seedLow;
+    this.seedHigh = seedHigh | 0;
+    this.seedLow = seedLow | 0;
   }
 
   /** False when the text is not all ASCII: then whether it is UTF-8 has to be seen another way. */
@@ -34,10 +34,8 @@ export class PathHash {
       low = Math.imul(low ^ unit ^ (high >>> 9), 0xc2b2ae35);
       low ^= low >>> 16;
     }
-    this.high >>>= 0;
-    this.low >>>= 0;
-    this.lastHigh = high >>> 0;
-    this.lastLow = low >>> 0;
+    this.lastHigh = high;
+    this.lastLow = low;
     return seen < 0x80;
   }
 

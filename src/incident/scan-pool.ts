@@ -17,6 +17,8 @@ export interface PoolOptions {
   readonly seeds: readonly [number, number];
   readonly threads: number;
   readonly receiver: (order: ScanOrder, thread: number) => Promise<LogReceiver>;
+  /** The thread has no more logs, and none has failed. */
+  readonly finished: (thread: number) => Promise<void>;
 }
 
 /** So few entries are scanned sooner than a thread has started. */
@@ -37,7 +39,10 @@ export async function scanLogs(orders: readonly ScanOrder[], options: PoolOption
   if (failed !== undefined) throw failed.reason;
 }
 
-async function scanHere(orders: readonly ScanOrder[], { ledger, seeds, receiver }: PoolOptions): Promise<void> {
+async function scanHere(
+  orders: readonly ScanOrder[],
+  { ledger, seeds, receiver, finished }: PoolOptions,
+): Promise<void> {
   const messages: ScanMessage[] = [];
   const thread = new ScanThread({ ledger, seeds, outstanding: null }, (message) => messages.push(message));
   for (const order of orders) {
@@ -50,6 +55,7 @@ async function scanHere(orders: readonly ScanOrder[], { ledger, seeds, receiver 
       throw error;
     }
   }
+  await finished(0);
 }
 
 function checked(message: ScanMessage): Exclude<ScanMessage, { kind: 'failed' }> {
@@ -73,6 +79,7 @@ async function runThread(waiting: ScanOrder[], thread: number, options: PoolOpti
         throw error;
       });
     }
+    await options.finished(thread);
   } finally {
     await worker.terminate();
   }

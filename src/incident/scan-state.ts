@@ -1,9 +1,11 @@
 /** What a scan of a log knows at a place of it: enough to go on from there as if it had never stopped. */
+import type { IdWords } from './id-table.ts';
+
 export interface Reading {
-  readonly id: Uint32Array;
+  readonly id: IdWords;
   readonly session: Session;
-  readonly file: Uint32Array;
-  readonly version: Uint32Array;
+  readonly file: IdWords;
+  readonly version: IdWords;
   readonly place: number;
   readonly folder: number;
   readonly directoryHigh: number;
@@ -31,7 +33,7 @@ export interface SignIn {
 }
 
 export interface Session {
-  readonly id: Uint32Array;
+  readonly id: IdWords;
   readonly place: number;
   readonly firstTime: number;
   lastTime: number;

@@ -10,7 +10,7 @@ import { asWaybillError, WaybillError } from '../base/errors.ts';
 import { logFolder } from '../ledger/core/layout.ts';
 import { Frontier, HASH_BYTES } from '../ledger/core/merkle.ts';
 import { TILE_WIDTH } from '../ledger/core/tiles.ts';
-import { readBundleFile } from './bundle-file.ts';
+import { FileRoom, readBundleFile } from './bundle-file.ts';
 import type { BundleFile } from './bundle-file.ts';
 import { LogScan } from './log-scan.ts';
 import { OUTSTANDING_MAX } from './scan-messages.ts';
@@ -47,6 +47,7 @@ export class ScanThread {
   private readonly names = new Names();
   private readonly outstanding: Int32Array | null;
   private readonly leaf = Buffer.alloc(HASH_BYTES);
+  private readonly room = new FileRoom();
   private scanned = 0;
   private where = '';
 
@@ -74,7 +75,7 @@ export class ScanThread {
     for (let index = Math.floor(order.from / TILE_WIDTH); index * TILE_WIDTH < order.size; index++) {
       const first = index * TILE_WIDTH;
       const end = Math.min(order.size, first + TILE_WIDTH);
-      const file = readBundleFile(folder, index, end - first);
+      const file = readBundleFile(folder, index, end - first, this.room);
       this.bundle(file, scan, frontier, first, Math.max(first, order.from), end);
     }
     if (frontier.root().toString('latin1') !== order.root)
@@ -113,7 +114,8 @@ export class ScanThread {
   private leafHash(bytes: Buffer, start: number, end: number): Buffer {
     const before = bytes[start - 1] as number;
     bytes[start - 1] = 0;
-    this.leaf.write(hash('sha256', bytes.subarray(start - 1, end), 'latin1'), 0, HASH_BYTES, 'latin1');
+    const input = new Uint8Array(bytes.buffer, bytes.byteOffset + start - 1, end - start + 1);
+    this.leaf.write(hash('sha256', input, 'latin1'), 0, HASH_BYTES, 'latin1');
     bytes[start - 1] = before;
     return this.leaf;
   }

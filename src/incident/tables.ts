@@ -35,7 +35,6 @@ const READINGS = {
   released: 'u64',
   outcome: 'u32',
   sentBytes: 'u64',
-  sentPlace: 'u64',
   /** The first range; further ones are in sentRanges. */
   ranges: 'u32',
   rangeOffset: 'u64',
