@@ -1,28 +1,23 @@
-/**
- * The egress port: what leaves is reserved here first, in every scope of the session or in none. The broker is one
- * thread and a reservation is one step without a wait, so however many sessions ask at once, none goes over by a segment.
- */
+/** Budgets put together, and what administrators and the clock do to them. What leaves: reservations.ts. */
 import type { Acting } from '../../base/acting.ts';
 import { WaybillError } from '../../base/errors.ts';
 import { changed } from '../../ledger/changed.ts';
-import type { EventOf } from '../../ledger/core/kinds.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
-import { Holds, logOf } from '../holds.ts';
-import type { HeldPlace, Over } from '../holds.ts';
+import { Holds } from '../holds.ts';
 import type { HoldStore } from '../holds-store.ts';
 import type { Acquaintances } from './acquaintances.ts';
 import { BudgetClock, MACHINE } from './clock.ts';
 import type { Machine } from './clock.ts';
-import { dayOf } from './history.ts';
 import { DEFAULT_FIGURES, LimitBook } from './limits.ts';
 import type { Figures, SetLimit } from './limits.ts';
+import { Reservations } from './reservations.ts';
+import type { ListingAsk, ReleaseAsk, Reserved } from './reservations.ts';
 import { ScopeTable } from './scope-table.ts';
-import type { ScopeEntry } from './scope-table.ts';
-import { keyOf, scopesOf } from './scopes.ts';
+import { keyOf } from './scopes.ts';
 import type { Scope, Who } from './scopes.ts';
 import type { BudgetStore } from './store.ts';
-import { CELLS, cellOf, DIMENSIONS, windowIndex, WINDOWS } from './windows.ts';
-import type { Amounts, Cells, Dimension } from './windows.ts';
+import { CELLS, cellOf, DIMENSIONS, placeOf, windowIndex, WINDOWS } from './windows.ts';
+import type { Cells, Dimension } from './windows.ts';
 
 export interface BudgetsParts {
   readonly store: BudgetStore;
@@ -31,26 +26,6 @@ export interface BudgetsParts {
   readonly acquaintances: Acquaintances;
   readonly figures?: Figures;
   readonly machine?: Machine;
-}
-
-export interface ReleaseAsk extends HeldPlace {
-  readonly bytes: number;
-  readonly files: number;
-}
-
-export interface ListingAsk extends Omit<HeldPlace, 'version'> {
-  /** Anything that tells directories apart. */
-  readonly directory: number;
-}
-
-/** What is in the budgets already, and becomes real with `write`; what is never written stays used. */
-export interface Reserved {
-  /** The action's effects and the reservation, in one durable write of `store`; a write that fails gives back. */
-  write<T>(store: Writing, action: () => T): Promise<T>;
-}
-
-interface Writing {
-  write<T>(action: () => T): Promise<T>;
 }
 
 /** What is used and allowed, for people. */
@@ -63,24 +38,13 @@ export interface UsageRow {
   readonly limit: number | null;
 }
 
-type Alert = { readonly log: string | null; readonly event: EventOf<'alert'> };
-
-interface Ask {
-  over(entry: ScopeEntry, limits: Cells): number;
-  use(entry: ScopeEntry): void;
-  takeBack(entry: ScopeEntry): void;
-  readonly amounts: Amounts;
-  readonly place: HeldPlace;
-}
-
 export class Budgets {
   readonly holds: Holds;
   private readonly parts: BudgetsParts;
   private readonly clock: BudgetClock;
   private readonly book = new LimitBook();
   private readonly table: ScopeTable;
-  /** Crossings that are not recorded yet; the next write takes them along. */
-  private alerts: Alert[] = [];
+  private readonly reservations: Reservations;
 
   private constructor(parts: BudgetsParts) {
     const { store, holdStore, ledger, machine = MACHINE, figures = DEFAULT_FIGURES } = parts;
@@ -101,6 +65,9 @@ export class Budgets {
       now: () => this.clock.now(),
       wall: () => machine.wall(),
     });
+    const { acquaintances } = parts;
+    const { table, holds } = this;
+    this.reservations = new Reservations({ table, holds, ledger, acquaintances, now: () => this.clock.now() });
   }
 
   /** Before any release: what the run before was using when it ended counts as used. */
@@ -112,35 +79,11 @@ export class Budgets {
 
   /** Throws `held` with the reference, or `release-refused`; nothing has happened then. */
   release(who: Who, ask: ReleaseAsk): Promise<Reserved> {
-    this.holds.refuseDenied(who.account, false);
-    const amounts: Amounts = [ask.bytes, ask.files, 0];
-    const now = this.clock.now();
-    return this.reserve(who, now, {
-      amounts,
-      place: ask,
-      over: ({ usage }, limits) => usage.over(amounts, limits),
-      use: (entry) => {
-        this.table.use(entry, amounts, now);
-      },
-      takeBack: ({ usage }) => {
-        usage.takeBack(ask.bytes, now);
-      },
-    });
+    return this.reservations.release(who, ask);
   }
 
   listing(who: Who, ask: ListingAsk): Promise<Reserved> {
-    this.holds.refuseDenied(who.account, true);
-    const now = this.clock.now();
-    return this.reserve(who, now, {
-      amounts: [0, 0, 1],
-      place: { folder: ask.folder, path: ask.path, version: null },
-      over: ({ usage }, limits) => usage.overByListing(ask.directory, limits),
-      use: (entry) => {
-        this.table.useListing(entry, ask.directory, now);
-      },
-      // It stays counted: the next try of the same directory costs nothing.
-      takeBack: () => undefined,
-    });
+    return this.reservations.listing(who, ask);
   }
 
   /** One cell; a limit of null is none at all. */
@@ -216,106 +159,27 @@ export class Budgets {
     const now = this.clock.now();
     this.book.forgetEnded(now);
     await this.table.sweep(now);
-    await this.parts.store.writePatiently(() => {
-      this.parts.store.saveMoment(this.clock.moment());
-      this.parts.store.removeAllowances(now);
-      this.appendAlerts();
-    });
+    const { store } = this.parts;
+    await this.reservations.writeAlerts(
+      (action) => store.writePatiently(action),
+      () => {
+        store.saveMoment(this.clock.moment());
+        store.removeAllowances(now);
+      },
+    );
     await this.holds.sweep();
   }
 
   /** At a clean stop, after the last release: the next start knows everything exactly. */
   async stop(): Promise<void> {
     await this.table.sweep(this.clock.now(), true);
-    await this.parts.store.write(() => {
-      this.parts.store.saveMoment(this.clock.moment());
-      this.appendAlerts();
-    });
-  }
-
-  private async reserve(who: Who, now: number, ask: Ask): Promise<Reserved> {
-    const entries = this.entriesOf(who, now);
-    const over = this.firstOver(entries, ask, now);
-    if (over !== null) throw await this.hold(who, over.entry, over.over, ask.place);
-    for (const entry of entries) ask.use(entry);
-    this.noteCrossings(who, entries);
-    return { write: (store, action) => this.write(store, action, entries, ask, now) };
-  }
-
-  private async write<T>(
-    store: Writing,
-    action: () => T,
-    entries: readonly ScopeEntry[],
-    ask: Ask,
-    now: number,
-  ): Promise<T> {
-    let told: Alert[] = [];
-    try {
-      return await store.write(() => {
-        const value = action();
-        told = this.appendAlerts();
-        this.table.record(entries, now);
-        return value;
-      });
-    } catch (error) {
-      this.alerts.unshift(...told);
-      this.table.failed(entries);
-      for (const entry of entries) ask.takeBack(entry);
-      throw error;
-    }
-  }
-
-  private entriesOf(who: Who, now: number): ScopeEntry[] {
-    const unconfirmed = this.parts.acquaintances.isReduced(who.account, who.marks);
-    return scopesOf(who, unconfirmed).map((scope) => this.table.entry(scope, now));
-  }
-
-  private firstOver(entries: readonly ScopeEntry[], ask: Ask, now: number): { entry: ScopeEntry; over: Over } | null {
-    for (const entry of entries) {
-      const limits = this.table.limits(entry, now);
-      const cell = ask.over(entry, limits);
-      if (cell < 0) continue;
-      const dimension = cell % DIMENSIONS.length;
-      const { window } = placeOf(cell);
-      const [used, limit, asked] = [entry.usage.used(cell), limits[cell] ?? 0, ask.amounts[dimension] ?? 0];
-      return { entry, over: { scope: entry.key, dimension, window, used, limit, asked } };
-    }
-    return null;
-  }
-
-  private hold(who: Who, entry: ScopeEntry, over: Over, place: HeldPlace): Promise<WaybillError> {
-    const now = this.clock.now();
-    // Nor does the account learn from a day on which only a part of it was held.
-    const { kind } = entry.scope;
-    const own = kind === 'unconfirmed' || kind === 'credential';
-    const marked = own ? [entry, this.table.entry({ kind: 'account', id: who.account }, now)] : [entry];
-    for (const { usage } of marked) usage.history.hold(dayOf(now));
-    return this.holds.hold(who, over, place, () => {
-      this.table.saveNow(marked, now);
-    });
-  }
-
-  private noteCrossings(who: Who, entries: readonly ScopeEntry[]): void {
-    for (const { usage, key, scope, limits: kept } of entries) {
-      const limits = kept?.cells;
-      if (kept?.bounded !== true || limits === undefined) continue;
-      for (const cell of usage.crossings(limits)) {
-        const { dimension, window } = placeOf(cell);
-        const [session, account] = scope.kind === 'installation' ? [null, null] : [who.session, who.account];
-        const figures = { used: usage.used(cell), limit: limits[cell] ?? 0, detail: {} };
-        const event = { kind: 'alert', session, account, scope: key, dimension, window, ...figures } as const;
-        this.alerts.push({ log: logOf({ scope: key, tenant: who.tenant }), event });
-      }
-    }
-  }
-
-  /** Inside a write; who fails puts them back. */
-  private appendAlerts(): Alert[] {
-    const { alerts } = this;
-    if (alerts.length === 0) return alerts;
-    for (const { log, event } of alerts) this.parts.ledger.append(log, event);
-    this.alerts = [];
-    return alerts;
+    const { store } = this.parts;
+    await this.reservations.writeAlerts(
+      (action) => store.write(action),
+      () => {
+        store.saveMoment(this.clock.moment());
+      },
+    );
   }
 
   private async change(
@@ -335,9 +199,4 @@ export class Budgets {
       this.parts.ledger.append(tenant, changed(action, { actor, approvedBy, account, detail: named }));
     });
   }
-}
-
-function placeOf(cell: number): { dimension: Dimension; window: number } {
-  const dimension = DIMENSIONS[cell % DIMENSIONS.length] ?? 'bytes';
-  return { dimension, window: WINDOWS[Math.floor(cell / DIMENSIONS.length)]?.seconds ?? 0 };
 }

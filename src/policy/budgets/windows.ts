@@ -47,3 +47,9 @@ export function spread(daily: Amounts, factor = 1): Cells {
   });
   return cells;
 }
+
+/** How people and ledger entries name a cell; the window in seconds. */
+export function placeOf(cell: number): { dimension: Dimension; window: number } {
+  const dimension = DIMENSIONS[cell % DIMENSIONS.length] ?? 'bytes';
+  return { dimension, window: WINDOWS[Math.floor(cell / DIMENSIONS.length)]?.seconds ?? 0 };
+}
