@@ -54,14 +54,18 @@ const ENTRY_BYTES_MAX = 1024;
 const BUNDLE_BYTES_MAX = NOTE_BYTES_MAX + 64 * 1024;
 
 export function encodeSilence({ id, from, to, checkpoint }: SilenceBundle): string {
-  const point = (word: string, { index, entry, inclusion, sum }: SilencePoint): string[] => [
+  const lines = [FIRST_LINE, `id ${formatBase64(id)}`, ...pointLines('from', from), ...pointLines('to', to)];
+  return `${lines.join('\n')}\n\n${checkpoint}`;
+}
+
+/** One head and a log's place in it, as lines; other proofs are made of them too. */
+export function pointLines(word: string, { index, entry, inclusion, sum }: SilencePoint): string[] {
+  return [
     `${word} ${index}`,
     `entry ${formatBase64(entry)}`,
     `sum ${formatBase64(encodeSumProof(sum))}`,
     ...inclusion.map(formatBase64),
   ];
-  const lines = [FIRST_LINE, `id ${formatBase64(id)}`, ...point('from', from), ...point('to', to)];
-  return `${lines.join('\n')}\n\n${checkpoint}`;
 }
 
 export function decodeSilence(input: Uint8Array | string): SilenceBundle {
@@ -76,7 +80,7 @@ export function decodeSilence(input: Uint8Array | string): SilenceBundle {
   return { id, from, to: parsePoint('to', lines.slice(second)), checkpoint };
 }
 
-function parsePoint(word: string, lines: readonly string[]): SilencePoint {
+export function parsePoint(word: string, lines: readonly string[]): SilencePoint {
   const [first, second, third, ...rest] = lines;
   const index = parseDecimal(after(word, first));
   const entry = parseBytes(after('entry', second), ENTRY_BYTES_MAX);
@@ -113,14 +117,19 @@ export function verifySilence(
   return { from: from.head, to: to.head, size: to.size, root: to.root, present: to.present, checkpoint };
 }
 
-interface VerifiedPoint {
+export interface VerifiedPoint {
   readonly head: Head;
   readonly size: number;
   readonly root: Buffer;
   readonly present: boolean;
 }
 
-function verifyPoint(word: string, point: SilencePoint, id: Buffer, { size, root }: OpenedCheckpoint): VerifiedPoint {
+export function verifyPoint(
+  word: string,
+  point: SilencePoint,
+  id: Buffer,
+  { size, root }: { readonly size: number; readonly root: Buffer },
+): VerifiedPoint {
   try {
     verifyInclusion(point.inclusion, point.index, size, leafHash(point.entry), root);
     const head = decodeHead(point.entry);

@@ -13,10 +13,8 @@ import type { LedgerFiles } from './ledger-files.ts';
 import { LogStream } from './log-stream.ts';
 import type { SignedTree } from './log-stream.ts';
 import type { TenantLog } from './tenant-log.ts';
-import { readWide, whyDamaged } from './wide-file.ts';
+import { CHANGES_FILE_MAX, readWide, whyDamaged } from './wide-file.ts';
 
-/** A head changes at most as many logs as a sealing has entries (4,096); several times that is still read. */
-export const CHANGES_FILE_MAX = 512 * 1024 * 1024;
 /** Bundles in hand, of as many logs. */
 const BUNDLES_KEPT = 256;
 

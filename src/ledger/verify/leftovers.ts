@@ -2,16 +2,12 @@
  * Every file that the tree did not need: narrower tiles of before must be the beginning of those that are there now;
  * what is beyond the checkpoint, or no part of a ledger, is told.
  */
-import { decodeBundle, encodeBundle } from '../core/bundle.ts';
-import { changesPath, checkpointPath, decodeChangesFile, encodeChangesFile, HEADS, VKEY } from '../core/layout.ts';
-import { HASH_BYTES } from '../core/merkle.ts';
+import { changesPath, checkpointPath, HEADS, VKEY } from '../core/layout.ts';
 import { parseTilePath, tilePath, tileWidth } from '../core/tiles.ts';
 import type { Tile } from '../core/tiles.ts';
 import type { Findings } from './findings.ts';
-import { CHANGES_FILE_MAX } from './heads-replay.ts';
 import type { LedgerFiles } from './ledger-files.ts';
-import { BUNDLE_FILE_MAX, TILE_FILE_MAX } from './log-stream.ts';
-import { readWide, whyDamaged } from './wide-file.ts';
+import { BEGINNINGS, BUNDLE_FILE_MAX, CHANGES_FILE_MAX, readWide, TILE_FILE_MAX, whyDamaged } from './wide-file.ts';
 import type { WideFile } from './wide-file.ts';
 
 /** The cosigned checkpoint that stands beside the log's own. */
@@ -66,27 +62,15 @@ function partOf(file: string, { folder, size }: Series): Part | null {
     const { level, index } = tile;
     const pathOf = (width: number): string => `${folder}/${tilePath({ ...tile, width })}`;
     if (level === 'entries')
-      return { tile, pathOf, max: BUNDLE_FILE_MAX, needed: tileWidth(0, index, size), beginning: beginningOfBundle };
-    return { tile, pathOf, max: TILE_FILE_MAX, needed: tileWidth(level, index, size), beginning: beginningOfTile };
+      return { tile, pathOf, max: BUNDLE_FILE_MAX, needed: tileWidth(0, index, size), beginning: BEGINNINGS.entries };
+    return { tile, pathOf, max: TILE_FILE_MAX, needed: tileWidth(level, index, size), beginning: BEGINNINGS.hashes };
   }
   const changes =
     folder === HEADS && rest.startsWith('changes/') ? parseTilePath(`tile/entries/${rest.slice(8)}`) : null;
   if (changes === null) return null;
   const pathOf = (width: number): string => changesPath(changes.index, width);
   const needed = tileWidth(0, changes.index, size);
-  return { tile: changes, pathOf, max: CHANGES_FILE_MAX, needed, beginning: beginningOfChanges };
-}
-
-function beginningOfTile({ bytes }: WideFile, width: number): Buffer {
-  return bytes.subarray(0, width * HASH_BYTES);
-}
-
-function beginningOfBundle({ bytes, width: all }: WideFile, width: number): Buffer {
-  return encodeBundle(decodeBundle(bytes, all).slice(0, width));
-}
-
-function beginningOfChanges({ bytes, width: all }: WideFile, width: number): Buffer {
-  return encodeChangesFile(decodeChangesFile(bytes, all).slice(0, width));
+  return { tile: changes, pathOf, max: CHANGES_FILE_MAX, needed, beginning: BEGINNINGS.changes };
 }
 
 async function judge(files: LedgerFiles, file: string, part: Part, { log }: Series, findings: Findings): Promise<void> {

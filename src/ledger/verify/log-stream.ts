@@ -13,11 +13,8 @@ import { TreeEdge } from '../core/tree-edge.ts';
 import type { TileContent } from '../core/tree-edge.ts';
 import type { Findings, Place } from './findings.ts';
 import type { LedgerFiles } from './ledger-files.ts';
-import { readWide, whyDamaged } from './wide-file.ts';
+import { BUNDLE_FILE_MAX, readWide, TILE_FILE_MAX, whyDamaged, wideSource } from './wide-file.ts';
 import type { WideFile } from './wide-file.ts';
-
-export const BUNDLE_FILE_MAX = TILE_WIDTH * (2 + 0xffff);
-export const TILE_FILE_MAX = TILE_WIDTH * HASH_BYTES;
 
 /** What the checkpoint of the log states. */
 export interface SignedTree {
@@ -153,8 +150,7 @@ export class LogStream {
 
   /** The leaf hashes of a tile as the signed root commits to them; null when the way down to it is damaged too. */
   private async vouched(index: number): Promise<Buffer | null> {
-    const source = { read: (path: string) => this.files.read(`${this.folder}/${path}`, TILE_FILE_MAX) };
-    this.reader ??= new TileHashReader(source, this.tree.size, this.tree.root);
+    this.reader ??= new TileHashReader(wideSource(this.files, this.folder), this.tree.size, this.tree.root);
     try {
       return await this.reader.tile(0, index);
     } catch (error) {

@@ -9,11 +9,9 @@ import type { LogState } from '../core/head.ts';
 import { changesPath, decodeChangesFile, HEADS } from '../core/layout.ts';
 import { TILE_WIDTH, tilePath } from '../core/tiles.ts';
 import type { Findings } from './findings.ts';
-import { CHANGES_FILE_MAX } from './heads-replay.ts';
 import type { LedgerFiles } from './ledger-files.ts';
-import { BUNDLE_FILE_MAX } from './log-stream.ts';
 import type { TenantLog } from './tenant-log.ts';
-import { readWide, whyDamaged } from './wide-file.ts';
+import { BUNDLE_FILE_MAX, CHANGES_FILE_MAX, readWide, whyDamaged } from './wide-file.ts';
 
 export async function checkAhead(
   files: LedgerFiles,

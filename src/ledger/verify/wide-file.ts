@@ -3,8 +3,17 @@
  * one, of which it is the beginning. A server that runs on takes narrower ones away.
  */
 import { WaybillError } from '../../base/errors.ts';
-import { TILE_WIDTH } from '../core/tiles.ts';
+import { decodeBundle, encodeBundle } from '../core/bundle.ts';
+import { decodeChangesFile, encodeChangesFile } from '../core/layout.ts';
+import { HASH_BYTES } from '../core/merkle.ts';
+import { parseTilePath, TILE_WIDTH, tilePath } from '../core/tiles.ts';
+import type { TileSource } from '../core/tiles.ts';
 import type { LedgerFiles } from './ledger-files.ts';
+
+export const BUNDLE_FILE_MAX = TILE_WIDTH * (2 + 0xffff);
+export const TILE_FILE_MAX = TILE_WIDTH * HASH_BYTES;
+/** A head changes at most as many logs as a sealing has entries (4,096); several times that is still read. */
+export const CHANGES_FILE_MAX = 512 * 1024 * 1024;
 
 export interface WideFile {
   readonly path: string;
@@ -43,4 +52,29 @@ async function widthsIn(files: LedgerFiles, folder: string): Promise<number[]> {
 export function whyDamaged(error: unknown): string {
   if (error instanceof WaybillError && error.code !== 'internal') return error.message;
   throw error;
+}
+
+/** The bytes of the first `width` hashes of a tile, entries of a bundle, or parts of the changes. */
+export const BEGINNINGS = {
+  hashes: ({ bytes }: WideFile, width: number): Buffer => bytes.subarray(0, width * HASH_BYTES),
+  entries: ({ bytes, width: all }: WideFile, width: number): Buffer =>
+    encodeBundle(decodeBundle(bytes, all).slice(0, width)),
+  changes: ({ bytes, width: all }: WideFile, width: number): Buffer =>
+    encodeChangesFile(decodeChangesFile(bytes, all).slice(0, width)),
+} as const;
+
+/** The tiles of one log for readers that ask for exact widths: cut from wider ones where a server has grown them. */
+export function wideSource(files: LedgerFiles, folder: string): TileSource {
+  return {
+    read: async (name) => {
+      const tile = parseTilePath(name);
+      if (tile === null) return files.read(`${folder}/${name}`, BUNDLE_FILE_MAX);
+      const { level, index } = tile;
+      const pathOf = (width: number): string => `${folder}/${tilePath({ level, index, width })}`;
+      const max = level === 'entries' ? BUNDLE_FILE_MAX : TILE_FILE_MAX;
+      const file = await readWide(files, pathOf, tile.width, max);
+      if (file === null || file.width === tile.width) return file?.bytes ?? null;
+      return BEGINNINGS[level === 'entries' ? 'entries' : 'hashes'](file, tile.width);
+    },
+  };
 }
