@@ -100,7 +100,7 @@ export async function locateDamage(folder: string, where: string, size: number, 
     while ((await parts.next()).done !== true);
   } catch (error) {
     if (error instanceof WaybillError)
-      throw new WaybillError(error.code, `${where}: ${error.message}`, { cause: error });
+      throw new WaybillError(error.code, `${where}/${error.message}`, { cause: error });
     throw error;
   }
 }
