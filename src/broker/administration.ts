@@ -1,6 +1,8 @@
 /** The handlers of ADMIN_CALLS. Each is a few words over the room that does the work; what ends sessions stands here. */
+import type { Acting } from '../base/acting.ts';
 import { WaybillError } from '../base/errors.ts';
 import type { Finding } from '../files/check.ts';
+import { changed } from '../ledger/changed.ts';
 import type { FindingRow } from './admin-calls.ts';
 import { accountHandlers } from './administration-accounts.ts';
 import { administratorHandlers } from './administration-administrators.ts';
@@ -35,7 +37,8 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
   return guard(acts, parts);
 }
 
-function sessionHandlers({ accounts, connections }: AdministrationParts): SessionCalls {
+function sessionHandlers(parts: AdministrationParts): SessionCalls {
+  const { accounts, connections } = parts;
   return {
     'session.list': ({ login }) => {
       const account = login === null ? null : accounts.get(login).id;
@@ -56,16 +59,37 @@ function sessionHandlers({ accounts, connections }: AdministrationParts): Sessio
         })),
       };
     },
-    'session.end': ({ session, login, reason }) => {
+    'session.end': async ({ session, login, reason }, by) => {
       const account = login === null ? null : accounts.get(login).id;
       if ((session === null) === (account === null)) {
         throw new WaybillError('request-invalid', 'name a session or an account');
       }
-      const ended = connections.end((one) => one.session === session || one.account === account, reason);
+      const named = (one: Named): boolean => one.session === session || one.account === account;
+      const first = connections.list().find(named);
+      // They end whether it can be recorded or not.
+      const ended = connections.end(named, reason);
       if (ended === 0 && session !== null) throw new WaybillError('not-found', 'no open session has this name');
+      if (first !== undefined) await recordEnd(parts, first, { session, reason, ended }, by);
       return { ended };
     },
   };
+}
+
+interface Named {
+  readonly session: string;
+  readonly account: string;
+}
+
+/** Beside the `session-end` of each, which does not say who did it. */
+function recordEnd(
+  { write, ledger }: AdministrationParts,
+  { account, tenant }: Named & { readonly tenant: string },
+  detail: { readonly session: string | null; readonly reason: string; readonly ended: number },
+  { actor, approvedBy }: Acting,
+): Promise<void> {
+  return write(() => {
+    ledger.append(tenant, changed('session.end', { actor, approvedBy, account, detail }));
+  });
 }
 
 export function findingRow({ problem, tenant, folder, path, version, message }: Finding): FindingRow {

@@ -66,15 +66,21 @@ export class Renaming {
       throw new WaybillError('unsupported', 'files cannot be moved from one tenant to another');
     const upload = uploads.own(from.parent.id, from.name, who.account);
     if (from.node === null && upload === undefined) throw notFound(request.from);
+    this.refuseHeld(from, to, request);
     return { from, to, upload };
   }
 
+  /** Within the folder names may change: the content stays, and the ledger says what it was called. */
+  private refuseHeld(from: Below, to: Below, request: Request<'files.rename'>): void {
+    const { legalHolds } = this.parts.grants;
+    if (from.node !== null && from.grant.folder !== to.grant.folder) legalHolds.refuse(from.grant.folder, request.from);
+    if (request.replace && to.node !== null && to.node.id !== from.node?.id)
+      legalHolds.refuse(to.grant.folder, request.to);
+  }
+
   private move(change: Change, who: FileSession, request: Request<'files.rename'>): void {
-    const { store, uploads, ledger, grants } = this.parts;
+    const { store, uploads, ledger } = this.parts;
     const { from, to, upload } = this.find(who, request);
-    // Within the folder names may change: the content stays, and the ledger says what it was called.
-    if (from.node !== null && from.grant.folder !== to.grant.folder)
-      grants.legalHolds.refuse(from.grant.folder, request.from);
     if (to.node !== null && to.node.id !== from.node?.id) this.makeRoom(change, who, from, to, request);
     refuseLookalike(store, to.parent.id, to.name, from.parent.id === to.parent.id ? from.name : undefined);
     if (from.node !== null) {
@@ -108,7 +114,6 @@ export class Renaming {
       throw new WaybillError('already-exists', `${request.to} exists`);
     if (from.node?.kind !== 'file') throw new WaybillError('already-exists', `${request.to} is a file`);
     need(to.grant, 'delete', request.to);
-    this.parts.grants.legalHolds.refuse(to.grant.folder, request.to);
     this.parts.store.removeNode(there.id);
     if (there.version !== null) this.parts.contents.retire(change, there.version, who.session);
     this.parts.ledger.append(who.tenant, removed(who, to, request.to, there));

@@ -8,6 +8,7 @@ import type { AdminCallName, AdminCalls, AdminRequest, AdminResponse } from '../
 import { callerOf } from '../../src/broker/administration-administrators.ts';
 import type { AdminCallers, AdministrationParts } from '../../src/broker/administration-parts.ts';
 import { administrationHandlers } from '../../src/broker/administration.ts';
+import type { LiveSession } from '../../src/broker/connections.ts';
 import { createDispatch } from '../../src/broker/dispatch.ts';
 import { KeyActs } from '../../src/keys/key-acts.ts';
 import { recordsInto } from '../../src/keys/records.ts';
@@ -21,6 +22,9 @@ import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
 import { World } from '../files/world.ts';
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+
+/** Every account has one. */
+export const SESSION = 'ab'.repeat(16);
 
 export interface Token {
   readonly token: string;
@@ -83,7 +87,10 @@ export class AdministrationScene {
       approvals,
       keyActs,
       connections: {
-        list: () => [],
+        list: () =>
+          accounts
+            .list(null)
+            .map(({ id, tenant }) => ({ session: SESSION, account: id, tenant }) as unknown as LiveSession),
         end: (_which, reason) => {
           ended.push(reason);
           return 1;

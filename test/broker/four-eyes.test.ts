@@ -478,13 +478,13 @@ describe('every change names who made it', () => {
     ['key.revoke', { what: { kind: 'key', key: second } }],
     ['grant.add', { ...IN, rights: ['list'], policy: null }],
     ['grant.remove', IN],
+    ['session.end', { session: null, login: 'anna', reason: 'enough' }],
     ['account.suspend', anna],
     ['account.remove', anna],
     ['budget.set', { ...budget, limit: 10 ** 12 }],
     ['administrator.renew', { name: 'ada', fingerprint: 'SHA256:' }],
   ];
   const elsewhere = [
-    'session.end',
     'tenant.unlock',
     'tenant.shred',
     'rootkey.rotate',

@@ -79,7 +79,12 @@ test('a mount name is given once per account, lookalikes included', async () => 
     });
   for (const mount of ['', '..', 'a/b', 'a\nb'])
     await assert.rejects(grants.grant({ account, folder: outbox, rights: ['list'], mount }), { code: 'name-invalid' });
-  await grants.grant({ account: { id: 'ee'.repeat(16), tenant }, folder: outbox, rights: ['list'], mount: 'caf\u00e9' });
+  await grants.grant({
+    account: { id: 'ee'.repeat(16), tenant },
+    folder: outbox,
+    rights: ['list'],
+    mount: 'caf\u00e9',
+  });
 });
 
 test('never across tenants, never without a right', async () => {
