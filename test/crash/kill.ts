@@ -10,6 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FileEntryWithStats } from 'ssh2';
+import type { KindName } from '../../src/ledger/core/kinds.ts';
+import { readLedger } from '../ledger/reading.ts';
 import { spawnServer, startServer, waybill, type TestServer } from '../interop/server.ts';
 import { openSession, runWorker, seeded, sha256, type Session, type Worker } from './load.ts';
 import { Worlds } from './worlds.ts';
@@ -23,12 +25,22 @@ const START_KILLS = 0.2;
 const PATIENCE = 20_000;
 const ARGS = ['--fronts', '2', '--penalties', 'false'];
 
+const EMPTY = sha256(Buffer.alloc(0));
+
+interface Compared {
+  readonly files: number;
+  /** Those with content. */
+  readonly read: number;
+}
+
 export interface CrashReport {
   readonly rounds: number;
   readonly frontsKilled: number;
   /** Operations that were answered OK. */
   readonly acknowledged: number;
   readonly filesCompared: number;
+  /** Entries about content in the signed ledger at the end. */
+  readonly entries: number;
 }
 
 /** Process ids of the server's fronts. */
@@ -77,8 +89,8 @@ async function read({ sftp, ask }: Session, path: string): Promise<string | null
   }
 }
 
-/** Lists and reads everything, and compares it with what may be there. Returns the number of files read. */
-async function verify(server: TestServer, workers: readonly Worker[], context: string): Promise<number> {
+/** Lists and reads everything, and compares it with what may be there. */
+async function verify(server: TestServer, workers: readonly Worker[], context: string): Promise<Compared> {
   const session = await openSession(server);
   const listed = await session.ask<FileEntryWithStats[]>((done) => {
     session.sftp.readdir(server.folder, done);
@@ -100,7 +112,7 @@ async function verify(server: TestServer, workers: readonly Worker[], context: s
     assert.ok(worlds.settle(found), `${context}: there is\n${held}\nbut it should be\n${expected}`);
     files += found.size;
   }
-  return files;
+  return { files, read: hashes.filter((hash) => hash !== null && hash !== EMPTY).length };
 }
 
 /** Every worker has been answered from now on. */
@@ -168,25 +180,49 @@ async function round(server: TestServer, workers: readonly Worker[], seed: numbe
   return { frontKilled };
 }
 
+/**
+ * What was answered is in the ledger, under its signature: an entry for each change that was acknowledged, and a release for
+ * each content that was read. Not the other way round: what was never answered may have happened.
+ */
+async function checkLedger(server: TestServer, acknowledged: number, read: number): Promise<number> {
+  const ledger = join(server.data, 'ledger');
+  await waybill(server, ['verify', ledger, '--key', join(ledger, 'vkey')]);
+  const count = new Map<string, number>();
+  for (const { kind } of [...readLedger(ledger).values()].flat()) count.set(kind, (count.get(kind) ?? 0) + 1);
+  const of = (...kinds: KindName[]): number => kinds.reduce((sum, kind) => sum + (count.get(kind) ?? 0), 0);
+  const changes = of('stored', 'removed', 'renamed');
+  assert.ok(changes >= acknowledged, `${acknowledged} changes were acknowledged, ${changes} are in the ledger`);
+  assert.ok(of('release') >= read, `${read} contents were read, ${of('release')} were released`);
+  return changes + of('release', 'sent');
+}
+
 export async function crashRounds(rounds: number, seed: number): Promise<CrashReport> {
   const temporary = mkdtempSync(join(tmpdir(), 'waybill-crash-'));
   const workers = WORKERS.map((name) => ({ name, worlds: new Worlds(), lost: 0 }));
-  let [frontsKilled, filesCompared] = [0, 0];
+  let [frontsKilled, filesCompared, filesRead] = [0, 0, 0];
+  const compare = async (context: string): Promise<void> => {
+    if (server === null) return;
+    const { files, read } = await verify(server, workers, `seed ${seed}, ${context}`);
+    filesCompared += files;
+    filesRead += read;
+  };
   let server: TestServer | null = null;
   try {
     const random = seeded(seed);
     for (let index = 0; index < rounds; index++) {
       if (index > 0 && random() < START_KILLS) await killStart(temporary, random() * 700);
       server = await startServer({ temporary, args: ARGS });
-      filesCompared += await verify(server, workers, `seed ${seed}, before round ${index}`);
+      await compare(`before round ${index}`);
       const { frontKilled } = await round(server, workers, seed * 1000 + index);
       if (frontKilled) frontsKilled++;
     }
     server = await startServer({ temporary, args: ARGS });
-    filesCompared += await verify(server, workers, `seed ${seed}, end`);
+    await compare('end');
     await waybill(server, ['check']);
+    await server.stop();
     const acknowledged = workers.reduce((sum, { worlds }) => sum + worlds.acknowledged, 0);
-    return { rounds, frontsKilled, acknowledged, filesCompared };
+    const entries = await checkLedger(server, acknowledged, filesRead);
+    return { rounds, frontsKilled, acknowledged, filesCompared, entries };
   } catch (error) {
     throw new Error(`${String(error)}\nThe server said:\n${server?.log().slice(-4000) ?? ''}`, { cause: error });
   } finally {
