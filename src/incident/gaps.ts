@@ -2,7 +2,8 @@
 import type { Gap, TouchedFile } from './answer.ts';
 import { anyEntriesSql, logSql, sessionsSql } from './conditions.ts';
 import type { Inquiry } from './inquiry.ts';
-import { MALFORMED_KIND, OUTCOME, SESSION_STATE, SIGNED_IN, UNKNOWN_KIND } from './tables.ts';
+import type { ReadingSums } from './reading-sums.ts';
+import { MALFORMED_KIND, SESSION_STATE, SIGNED_IN, UNKNOWN_KIND } from './tables.ts';
 
 interface Query {
   readonly kind: Gap['kind'];
@@ -12,12 +13,10 @@ interface Query {
 
 /** Each yields a row a log: log, count. */
 function queries(inquiry: Inquiry): Query[] {
-  const { scope, touched } = inquiry;
+  const { scope } = inquiry;
   const anySession = sessionsSql({ ...scope, sessions: null });
   const sessions = (condition: string): string =>
-    `SELECT ${logSql('a.session')} AS log, count(*) AS count FROM allSessions a JOIN hits USING (session) WHERE ${condition} GROUP BY 1`;
-  const readings = (condition: string): string =>
-    `SELECT log, count(*) AS count FROM ${touched} WHERE ${condition} GROUP BY 1`;
+    `SELECT ${logSql('session')} AS log, count(*) AS count FROM hits WHERE ${condition} GROUP BY 1`;
   const events = (condition: string): string =>
     `SELECT ${logSql('place')} AS log, count(*) AS count FROM events WHERE ${condition} GROUP BY 1`;
   return [
@@ -25,16 +24,6 @@ function queries(inquiry: Inquiry): Query[] {
       kind: 'no-sign-in',
       sql: `SELECT ${logSql('session')} AS log, count(*) AS count FROM allSessions WHERE signedIn = ${SIGNED_IN.no} AND ${anySession} GROUP BY 1`,
       text: 'sessions have no sign-in in the ledger: nobody can tell whose they are, so they may be of what was asked',
-    },
-    {
-      kind: 'not-known-to-be-sent',
-      sql: readings(`outcome IN (${OUTCOME.unknown}, ${OUTCOME.ended}, ${OUTCOME.open})`),
-      text: 'readings were released, and nobody reported what was sent: all of it counts as possibly sent',
-    },
-    {
-      kind: 'strays',
-      sql: readings(`outcome = ${OUTCOME.stray}`),
-      text: 'reports of what was sent have no release before them',
     },
     {
       kind: 'open-sessions',
@@ -60,8 +49,27 @@ function queries(inquiry: Inquiry): Query[] {
   ];
 }
 
-export async function gaps(inquiry: Inquiry, files: readonly TouchedFile[]): Promise<Gap[]> {
+/** What the sums over readings tell already. */
+const OF_READINGS = [
+  {
+    kind: 'not-known-to-be-sent',
+    column: 'unknownReadings',
+    text: 'readings were released, and nobody reported what was sent: all of it counts as possibly sent',
+  },
+  { kind: 'strays', column: 'strays', text: 'reports of what was sent have no release before them' },
+] as const;
+
+export async function gaps(
+  inquiry: Inquiry,
+  sums: ReadonlyMap<number, ReadingSums>,
+  files: readonly TouchedFile[],
+): Promise<Gap[]> {
   const found: Gap[] = [];
+  for (const { kind, column, text } of OF_READINGS) {
+    const logs = [...sums].filter(([, row]) => row[column] > 0);
+    const count = logs.reduce((sum, [, row]) => sum + row[column], 0);
+    if (count > 0) found.push({ kind, text, count, tenants: logs.map(([log]) => inquiry.nameOf(log)).sort() });
+  }
   for (const { kind, sql, text } of queries(inquiry)) {
     const rows = await inquiry.index.rows(sql);
     const count = rows.reduce((sum, row) => sum + Number(row['count']), 0);

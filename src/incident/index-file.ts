@@ -10,7 +10,7 @@ import { Appending } from './appending.ts';
 import { TABLES } from './tables.ts';
 import type { Columns, ColumnType, TableName } from './tables.ts';
 
-export const INDEX_VERSION = 1;
+export const INDEX_VERSION = 2;
 /** DuckDB's own: what it needs beyond goes to a file beside the index. */
 const MEMORY = '3GB';
 

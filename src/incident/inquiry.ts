@@ -1,14 +1,18 @@
 /** One question under way: the index, the scope, and what all parts of the answer need. */
-import { sessionsSql, logSql, readingsSql } from './conditions.ts';
+import { entriesSql, logSql, readingsSql, sessionsSql } from './conditions.ts';
 import { resolve } from './filters.ts';
 import type { Filters, Scope } from './filters.ts';
 import type { IndexFile } from './index-file.ts';
 import { LedgerTexts } from './ledger-texts.ts';
 import { logOf, NEVER } from './places.ts';
-import { sessionsOfScope } from './session-hits.ts';
 
-/** Readings that are looked at one by one without being asked to (`--limit`). */
-export const DETAIL_READINGS = 1_000_000;
+/** Readings, and sessions, that are looked at one by one without being asked to. */
+export const DETAIL_READINGS = 250_000;
+export const DETAIL_SESSIONS = 50_000;
+
+/** Of sessions, what most questions need. */
+const HIT = `session, idHigh, idLow, signedIn, state, firstTime, lastTime, endTime, readings, releases, released,
+  sentBytes, unknownBytes, unknownReadings, strays, firstRead, lastRead`;
 
 export interface LogName {
   readonly log: number;
@@ -24,6 +28,8 @@ export interface InquiryOptions {
   readonly filters: Filters;
   /** Rows of each list; 0 is all. */
   readonly limit: number;
+  /** Beyond so many readings only their sums are told. */
+  readonly detail?: number;
 }
 
 export class Inquiry {
@@ -57,19 +63,13 @@ export class Inquiry {
       'SELECT log, id, tenant, name, size, root FROM logs ORDER BY log',
     )) as unknown as LogName[];
     const logs = new Map(rows.map((row) => [row.log, row]));
-    if (scope.sessions !== null)
-      await index.run(
-        `CREATE OR REPLACE TEMP TABLE hits AS SELECT session, idHigh, idLow FROM allSessions s WHERE ${sessionsSql(scope)}`,
-      );
-    const { count } = await index.row(`SELECT count(*) AS count FROM allReadings WHERE ${readingsSql(scope)}`);
-    const detailed = options.limit === 0 || Number(count) <= DETAIL_READINGS;
+    await index.run(`CREATE OR REPLACE TEMP ${hitsSql(scope)}`);
+    const detailed = options.limit === 0 || (await isSmall(index, scope, options.detail ?? DETAIL_READINGS));
     if (detailed)
       await index.run(
         `CREATE OR REPLACE TEMP TABLE touched AS SELECT ${logSql('reading')}::UINTEGER AS log, * FROM allReadings WHERE ${readingsSql(scope)}`,
       );
-    const inquiry = new Inquiry(index, scope, logs, options, detailed);
-    if (scope.sessions === null) await inquiry.sessionsOfPlace();
-    return inquiry;
+    return new Inquiry(index, scope, logs, options, detailed);
   }
 
   /** The readings of the question, as a relation. */
@@ -91,10 +91,22 @@ export class Inquiry {
   tenantOf(place: number): string {
     return this.nameOf(logOf(place));
   }
+}
 
-  /** A question that names no sessions is about those that did something where and when it looks. */
-  private async sessionsOfPlace(): Promise<void> {
-    const { scope, index } = this;
-    await index.run(`CREATE OR REPLACE TEMP TABLE hits AS ${sessionsOfScope(scope, this.touched)}`);
-  }
+/** A question that names no sessions is about those that did something where and when it looks. */
+function hitsSql(scope: Scope): string {
+  const there = `SELECT ${HIT} FROM allSessions s WHERE ${sessionsSql(scope)}`;
+  if (scope.sessions !== null) return `TABLE hits AS ${there}`;
+  if (scope.folders === null) return `VIEW hits AS ${there}`;
+  return `TABLE hits AS ${there} AND session IN (
+    SELECT session FROM allReadings WHERE ${readingsSql(scope)} UNION SELECT session FROM listings WHERE ${entriesSql(scope)}
+    UNION SELECT session FROM events WHERE ${entriesSql(scope)})`;
+}
+
+async function isSmall(index: IndexFile, scope: Scope, most: number): Promise<boolean> {
+  const upTo = await index.row('SELECT coalesce(sum(readings), 0) AS count FROM hits');
+  if (Number(upTo['count']) <= most) return true;
+  if (scope.from === 0 && scope.to === NEVER && scope.folders === null) return false;
+  const { count } = await index.row(`SELECT count(*) AS count FROM allReadings WHERE ${readingsSql(scope)}`);
+  return Number(count) <= most;
 }

@@ -122,6 +122,8 @@ export class LogScan {
     reading.released += released;
     session.releases++;
     session.released += released;
+    session.firstRead = Math.min(session.firstRead, time);
+    session.lastRead = time;
     const first = this.view.getUint32(fixed + 80);
     const count = this.view.getUint32(fixed + 84);
     this.write.rows.releases.u64(place).u64(time).u64(reading.place).u32(first).u32(count).u64(released).end();
@@ -140,7 +142,15 @@ export class LogScan {
     const reading = this.takeReading(at, session) ?? this.stray(at, session, place, time);
     const outcome = reading.releases === 0 ? OUTCOME.stray : known === 1 ? OUTCOME.sent : OUTCOME.unknown;
     session.sentBytes += sentBytes;
-    if (known === 0) session.unknownBytes += reading.released;
+    if (outcome === OUTCOME.unknown) {
+      session.unknownBytes += reading.released;
+      session.unknownReadings++;
+    } else if (outcome === OUTCOME.stray) {
+      session.readingCount++;
+      session.strays++;
+    }
+    session.firstRead = Math.min(session.firstRead, reading.firstTime);
+    session.lastRead = Math.max(session.lastRead, reading.lastTime);
     const [offset, length] = count === 0 ? [0, 0] : [this.u64(at + 75), this.u64(at + 83)];
     this.write.reading('readings', reading, outcome, time, sentBytes, count, offset, length);
     for (let range = 1; range < count; range++) {
@@ -213,6 +223,10 @@ export class LogScan {
       released: 0,
       sentBytes: 0,
       unknownBytes: 0,
+      unknownReadings: 0,
+      strays: 0,
+      firstRead: NEVER,
+      lastRead: 0,
       listings: 0,
       writes: 0,
     };
@@ -242,6 +256,7 @@ export class LogScan {
     for (const reading of session.readings) {
       const [outcome, time] = endOf(reading);
       session.unknownBytes += reading.released;
+      session.unknownReadings++;
       this.readings.remove(reading);
       this.write.reading('readings', reading, outcome, time);
     }
@@ -294,6 +309,7 @@ export class LogScan {
     this.readings.remove(reading);
     reading.session.readings.delete(reading);
     reading.session.unknownBytes += reading.released;
+    reading.session.unknownReadings++;
     this.write.reading('readings', reading, outcome, time);
   }
 

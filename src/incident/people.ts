@@ -174,6 +174,11 @@ function sessions({ sessions: part }: Answer, style: Style, rows: number): strin
 }
 
 function pivot({ pivot: part }: Answer, style: Style, rows: number): string {
+  if (part.total === null)
+    return section(
+      'WHAT ELSE THEY DID',
+      'So many sessions that this was not looked at: narrow the question, or take all with --limit 0.',
+    );
   if (part.shown.length === 0) return '';
   const { shown, more } = cut(part.shown, part.total, rows, 'pivot');
   const table = shown.map((row) => [
@@ -192,6 +197,7 @@ function pivot({ pivot: part }: Answer, style: Style, rows: number): string {
 }
 
 function listed({ listedNotRead: part }: Answer, style: Style, rows: number): string {
+  if (part.total === null) return section('LISTED, BUT NOTHING IN IT READ', 'Not looked at: see WHICH FILES.');
   if (part.shown.length === 0) return '';
   const { shown, more } = cut(part.shown, part.total, rows, 'listed');
   const table = shown.map((row) => [

@@ -10,6 +10,7 @@ import { moment } from './moments.ts';
 import { otherEvents } from './other-events.ts';
 import { pivot } from './pivot.ts';
 import { products } from './product-answer.ts';
+import { readingSums } from './reading-sums.ts';
 import { sessionRows } from './session-answer.ts';
 import { touchedFiles, touchedTenants } from './touched.ts';
 import { untouchedTenants, windowOf } from './untouched.ts';
@@ -18,12 +19,13 @@ export async function investigate(index: IndexFile, options: InquiryOptions): Pr
   const meta = await readMeta(index);
   if (meta === null) throw new Error('the index is empty');
   const inquiry = await Inquiry.begin(index, options);
-  const tenants = await touchedTenants(inquiry);
+  const sums = await readingSums(inquiry);
+  const tenants = await touchedTenants(inquiry, sums);
   const files = await touchedFiles(inquiry);
   const window = await windowOf(inquiry, meta);
   const { untouched, unclear } = await untouchedTenants(inquiry, window, tenants);
   const sessions = await sessionRows(inquiry);
-  const found: Gap[] = await gaps(inquiry, files.shown);
+  const found: Gap[] = await gaps(inquiry, sums, files.shown);
   const sum = (name: 'readings' | 'releases' | 'releasedBytes' | 'sentBytes' | 'possiblySentBytes'): number =>
     tenants.reduce((total, tenant) => total + tenant[name], 0);
   return {

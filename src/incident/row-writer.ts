@@ -71,9 +71,9 @@ export class RowWriter {
     row
       .u64(session.sentBytes)
       .u64(session.unknownBytes + open)
-      .u32(session.listings)
-      .u32(session.writes)
-      .end();
+      .u32(session.unknownReadings + session.readings.size);
+    row.u32(session.strays).u64(session.firstRead).u64(session.lastRead);
+    row.u32(session.listings).u32(session.writes).end();
   }
 
   failure(place: number, entry: EventOf<'sign-in-failed'> & { readonly time: number }): void {

@@ -49,6 +49,10 @@ export interface Session {
   sentBytes: number;
   /** Of readings that are closed. */
   unknownBytes: number;
+  unknownReadings: number;
+  strays: number;
+  firstRead: number;
+  lastRead: number;
   listings: number;
   writes: number;
 }

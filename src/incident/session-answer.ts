@@ -16,7 +16,8 @@ export async function sessionRows(inquiry: Inquiry): Promise<Part<SessionRow>> {
   const { index, limit } = inquiry;
   const { total } = await index.row('SELECT count(*) AS total FROM hits');
   const rows = await index.rows(
-    `WITH shown AS (SELECT a.* FROM allSessions a JOIN hits USING (session) ORDER BY a.released DESC, a.session LIMIT ${limit})
+    `WITH shown AS (SELECT * FROM allSessions WHERE session IN
+       (SELECT session FROM hits ORDER BY released DESC, session LIMIT ${limit}))
      SELECT s.* EXCLUDE (${NAMES.join(', ')}), lower(lpad(hex(s.idHigh), 16, '0') || lpad(hex(s.idLow), 16, '0')) AS id,
        ${NAMES.map((name) => `(SELECT text FROM names WHERE names.name = s.${name} LIMIT 1) AS ${name}`).join(', ')}
      FROM shown s ORDER BY s.released DESC, s.session`,

@@ -72,6 +72,11 @@ const SESSIONS = {
   sentBytes: 'u64',
   /** Released in readings of which nobody knows what was sent. */
   unknownBytes: 'u64',
+  unknownReadings: 'u32',
+  strays: 'u32',
+  /** Times of its first and its last release or report; NEVER and 0 when there is none. */
+  firstRead: 'u64',
+  lastRead: 'u64',
   listings: 'u32',
   writes: 'u32',
 } as const satisfies Columns;

@@ -4,82 +4,46 @@ import type { Amounts, Part, TouchedFile, TouchedTenant } from './answer.ts';
 import { entriesSql, logSql } from './conditions.ts';
 import type { Row } from './index-file.ts';
 import type { Inquiry } from './inquiry.ts';
+import { amounts, LATE, less, SUMS } from './reading-sums.ts';
+import type { ReadingSums } from './reading-sums.ts';
 import { moment } from './moments.ts';
 import { releasedRange, union } from './ranges.ts';
 import { OUTCOME } from './tables.ts';
 
-/** Sums over readings, less what was released after the time that is asked about. */
-const SUMS = `count(*) AS readings, sum(releases) AS releases, sum(released) AS releasedBytes, sum(sentBytes) AS sentBytes,
-  sum(CASE WHEN outcome = ${OUTCOME.sent} THEN 0 ELSE released END) AS possiblySentBytes`;
-
-export async function touchedTenants(inquiry: Inquiry): Promise<TouchedTenant[]> {
-  const { index, touched, detailed, scope } = inquiry;
-  const files = detailed ? 'count(DISTINCT (fileHigh, fileLow, versionHigh, versionLow))' : 'NULL';
-  const rows = await index.rows(
-    `SELECT log, ${SUMS}, min(firstTime) AS first, max(lastTime) AS last, ${files} AS files FROM ${touched} GROUP BY log`,
-  );
-  const late = await lateReleases(inquiry);
-  const sessions = await byLog(inquiry, 'SELECT session AS place, session FROM hits', 'count(DISTINCT session)');
+export async function touchedTenants(
+  inquiry: Inquiry,
+  sums: ReadonlyMap<number, ReadingSums>,
+): Promise<TouchedTenant[]> {
+  const { scope } = inquiry;
+  const sessions = await byLog(inquiry, 'SELECT session AS place FROM hits');
   const listings = await byLog(inquiry, `SELECT place FROM listings WHERE ${entriesSql(scope)}`);
   const changes = await byLog(
     inquiry,
     `SELECT place FROM events WHERE kind BETWEEN 24 AND 27 AND ${entriesSql(scope)}`,
   );
-  const found = new Map(rows.map((row) => [Number(row['log']), row]));
-  const logs = [...new Set([...found.keys(), ...sessions.keys(), ...listings.keys(), ...changes.keys()])];
+  const logs = [...new Set([...sums.keys(), ...sessions.keys(), ...listings.keys(), ...changes.keys()])];
   return logs
     .map((log): TouchedTenant => {
       const { id = '', tenant = null, name = '' } = inquiry.logs.get(log) ?? {};
-      const row = found.get(log);
+      const row = sums.get(log);
+      const { readings, releases, releasedBytes, sentBytes, possiblySentBytes } = row ?? NOTHING;
       return {
         ...{ tenant, name, log: id, sessions: sessions.get(log) ?? 0 },
-        ...less(amounts(row), late.get(log)),
-        files: row === undefined ? 0 : (row['files'] as number | null),
+        ...{ readings, releases, releasedBytes, sentBytes, possiblySentBytes },
+        files: row === undefined ? 0 : row.files,
         ...{ listings: listings.get(log) ?? 0, changes: changes.get(log) ?? 0 },
-        first: row === undefined ? null : moment(Number(row['first'])),
-        last: row === undefined ? null : moment(Math.min(Number(row['last']), scope.to - 1)),
+        first: row === undefined ? null : moment(row.first),
+        last: row === undefined ? null : moment(Math.min(row.last, scope.to - 1)),
       };
     })
     .sort((a, b) => b.releasedBytes - a.releasedBytes || b.sessions - a.sessions || (a.name < b.name ? -1 : 1));
 }
 
-export function amounts(row: Row | undefined): Amounts {
-  const at = (name: keyof Amounts): number => Number(row?.[name] ?? 0);
-  return {
-    readings: at('readings'),
-    releases: at('releases'),
-    releasedBytes: at('releasedBytes'),
-    sentBytes: at('sentBytes'),
-    possiblySentBytes: at('possiblySentBytes'),
-  };
-}
+const NOTHING = amounts(undefined);
 
-export function less<T extends Amounts>(all: T, late: Amounts | undefined): T {
-  if (late === undefined) return all;
-  return {
-    ...all,
-    releases: all.releases - late.releases,
-    releasedBytes: all.releasedBytes - late.releasedBytes,
-    possiblySentBytes: all.possiblySentBytes - late.possiblySentBytes,
-  };
-}
-
-async function byLog({ index }: Inquiry, places: string, count = 'count(*)'): Promise<Map<number, number>> {
-  const rows = await index.rows(`SELECT ${logSql('place')} AS log, ${count} AS count FROM (${places}) GROUP BY 1`);
-  return new Map(rows.map(({ log, count: number }) => [Number(log), Number(number)]));
-}
-
-/** What readings that had begun in time released after it. */
-async function lateReleases(inquiry: Inquiry): Promise<Map<number, Amounts>> {
-  const { index, touched, scope, cutOff } = inquiry;
-  if (!cutOff) return new Map();
-  const rows = await index.rows(
-    `SELECT t.log, 0 AS readings, count(*) AS releases, sum(r.bytes) AS releasedBytes, 0 AS sentBytes,
-       sum(CASE WHEN t.outcome = ${OUTCOME.sent} THEN 0 ELSE r.bytes END) AS possiblySentBytes
-     FROM releases r JOIN (SELECT * FROM ${touched} WHERE lastTime >= ${scope.to}) t ON t.reading = r.reading
-     WHERE r.time >= ${scope.to} GROUP BY t.log`,
-  );
-  return new Map(rows.map((row) => [Number(row['log']), amounts(row)]));
+async function byLog({ index }: Inquiry, places: string): Promise<Map<number, number>> {
+  const rows = await index.rows(`SELECT ${logSql('place')} AS log, count(*) AS count FROM (${places}) GROUP BY 1`);
+  return new Map(rows.map(({ log, count }) => [Number(log), Number(count)]));
 }
 
 const VERSION = 'log, fileHigh, fileLow, versionHigh, versionLow';
@@ -170,8 +134,7 @@ async function sessionsOf({ index }: Inquiry): Promise<Map<number, string[]>> {
 async function lateOf({ index, scope, cutOff }: Inquiry): Promise<Map<number, Amounts>> {
   if (!cutOff) return new Map();
   const rows = await index.rows(
-    `SELECT s.number, 0 AS readings, count(*) AS releases, sum(r.bytes) AS releasedBytes, 0 AS sentBytes,
-       sum(CASE WHEN s.outcome = ${OUTCOME.sent} THEN 0 ELSE r.bytes END) AS possiblySentBytes
+    `SELECT s.number, ${LATE}
      FROM releases r JOIN shownReadings s ON s.reading = r.reading WHERE r.time >= ${scope.to} GROUP BY s.number`,
   );
   return new Map(rows.map((row) => [Number(row['number']), amounts(row)]));

@@ -23,10 +23,7 @@ export async function windowOf({ index, scope }: Inquiry, meta: IndexMeta): Prom
   const { first, last } =
     sessions === null
       ? { first: null, last: null }
-      : await index.row(
-          `SELECT min(a.firstTime) AS first, max(CASE WHEN a.state = 0 THEN ${NEVER} ELSE greatest(a.endTime, a.lastTime) END) AS last
-           FROM allSessions a JOIN hits USING (session)`,
-        );
+      : await index.row(`SELECT min(firstTime) AS first, max(greatest(endTime, lastTime)) AS last FROM hits`);
   const end = last === null || Number(last) >= Math.min(NEVER, meta.time) ? null : Number(last) + 1;
   return { from: from === 0 ? Number(first ?? 0) : from, to: to === NEVER ? end : to };
 }

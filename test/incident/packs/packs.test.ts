@@ -145,7 +145,7 @@ test('a tenant that was touched: who, which bytes, released and sent, and what m
     [4 * SEGMENT, SEGMENT],
     [7 * SEGMENT, SEGMENT],
   ]);
-  assert.deepEqual(file.['sent'], [
+  assert.deepEqual(file['sent'], [
     [0, 9_000_000],
     [4 * SEGMENT, 5],
   ]);
