@@ -16,8 +16,8 @@ export class LogWriter {
   private tail: Buffer[];
   private full: TileFile[] = [];
   private grown = false;
-  /** Partial files that the last writing made, which the next makes superfluous. */
-  private partial: string[] = [];
+  /** The partial file that was written last for a tile, by the tile's full name: it stays until a wider one of it is written. */
+  private readonly partial = new Map<string, string>();
 
   private constructor(folder: string, edge: TreeEdge, tail: Buffer[]) {
     this.folder = folder;
@@ -64,7 +64,6 @@ export class LogWriter {
   takeFiles(): { readonly files: TileFile[]; readonly superseded: string[] } {
     const files = this.full;
     this.full = [];
-    const superseded = this.partial;
     const tiles = this.edge.takeTiles();
     for (const { level, index, width, bytes } of tiles) files.push({ path: this.at(level, index, width), bytes });
     if (this.grown && this.tail.length > 0) {
@@ -72,9 +71,15 @@ export class LogWriter {
       files.push({ path: this.at('entries', index, this.tail.length), bytes: encodeBundle(this.tail) });
     }
     this.grown = false;
-    const written = new Set(files.map(({ path }) => path));
-    this.partial = [...written].filter((path) => path.includes('.p/'));
-    return { files, superseded: superseded.filter((path) => !written.has(path)) };
+    return { files, superseded: files.flatMap(({ path }) => this.replaced(path)) };
+  }
+
+  private replaced(written: string): string[] {
+    const [tile = written, width] = written.split('.p/');
+    const before = this.partial.get(tile);
+    if (width === undefined) this.partial.delete(tile);
+    else this.partial.set(tile, written);
+    return before === undefined || before === written ? [] : [before];
   }
 
   private at(level: number | 'entries', index: number, width: number): string {

@@ -176,6 +176,29 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
     assert.equal(server.child.exitCode, null);
   });
 
+  let readWhileFull = 0;
+
+  test('when nothing more can be recorded nothing more is released, and the client is told', async () => {
+    // The tiles cannot grow, so entries stay in the metadata store, until the room inside its own files is used up too.
+    await session(async (sftp) => {
+      const refused = async (): Promise<boolean> => {
+        try {
+          assert.ok((await get(sftp, 'small')).equals(content('small', 1000)));
+          readWhileFull++;
+          return false;
+        } catch (error) {
+          assert.match(String(error), /space/);
+          return true;
+        }
+      };
+      fill();
+      let inARow = 0;
+      for (let tries = 0; inARow < 20 && tries < 50_000; tries++) inARow = (await refused()) ? inARow + 1 : 0;
+      assert.equal(inARow, 20, `${readWhileFull} reads were recorded, and it goes on`);
+    });
+    assert.equal(server.child.exitCode, null);
+  });
+
   test('service resumes by itself, and every session that began is recorded with its end', async () => {
     unfill();
     await session(async (sftp) => {
@@ -192,6 +215,10 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
     const [begun, ended] = [sessions('sign-in'), sessions('session-end')];
     assert.ok(begun.length > 20);
     assert.deepEqual(ended, begun);
+    const ledger = join(server.data, 'ledger');
+    const released = entriesOfKind(ledger, 'release').filter(({ path }) => path === '/small').length;
+    assert.ok(released >= readWhileFull, `${readWhileFull} reads, ${released} releases`);
+    await waybill(server, ['verify', ledger, '--key', join(ledger, 'vkey')]);
   });
 
   test('a server does not start where it cannot record anything, and says why; with room it does', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -9,14 +9,16 @@ import { openCheckpoint } from '../../src/ledger/core/checkpoint.ts';
 import { decodeEntry } from '../../src/ledger/core/entry.ts';
 import { decodeHead } from '../../src/ledger/core/head.ts';
 import { logFolder, logOrigin } from '../../src/ledger/core/layout.ts';
+import { TileHashReader } from '../../src/ledger/core/hash-reader.ts';
 import { Frontier, leafHash } from '../../src/ledger/core/merkle.ts';
 import { parseVerifierKey, verifierNamed } from '../../src/ledger/core/note.ts';
-import { tilePath } from '../../src/ledger/core/tiles.ts';
+import { tilePath, tileWidth } from '../../src/ledger/core/tiles.ts';
 import { Recorder } from '../../src/ledger/recorder.ts';
 import { openSequencer } from '../../src/ledger/recovery.ts';
 import type { Sequencer } from '../../src/ledger/sequencer.ts';
 import { openLedgerKey } from '../../src/ledger/signing-key.ts';
 import type { LedgerKey } from '../../src/ledger/signing-key.ts';
+import { below } from '../../src/ledger/tile-store.ts';
 import type { TileStore } from '../../src/ledger/tile-store.ts';
 import { TileFolder } from '../../src/store/folder/tile-folder.ts';
 import { Database } from '../../src/store/sqlite/database.ts';
@@ -79,6 +81,14 @@ function readAll({ key, store }: Opened): Map<string, string[]> {
   assert.equal(heads.at(-1)?.total, total);
   heads.reduce((before, { time }) => (assert.ok(time >= before), time), 0);
   return found;
+}
+
+/** Every tile that a tree of this size has, at every level, leads to its root; nothing beside the last two writings is left. */
+async function checkTiles(place: string, size: number, root: Buffer): Promise<void> {
+  const source = below(new TileFolder(join(folder, 'ledger')), place);
+  const reader = new TileHashReader(source, size, root);
+  for (let level = 0; tileWidth(level, 0, size) > 0; level++)
+    for (let index = 0; tileWidth(level, index, size) > 0; index++) await reader.tile(level, index);
 }
 
 function readLog(place: string, origin: string, vkey: ReturnType<typeof parseVerifierKey>): Buffer[] {
@@ -298,4 +308,22 @@ test('any bit of the growing end that is not as it was is found at the start', a
     }),
     { numRuns: 60 },
   );
+});
+
+test('tiles of every level stay, also those that a sealing does not change, and superseded ones go', async () => {
+  const opened = await open();
+  const tenant = TENANTS[0] ?? '';
+  for (const count of [700, 3, 1, 1, 80, 1, 256, 2, 1, 1]) {
+    await Promise.all(Array.from({ length: count }, (_, index) => record(opened, tenant, `/${index}`)));
+    await opened.sequencer.seal();
+    for (const { log, size, root } of opened.store.logs()) await checkTiles(logFolder(log), size, root);
+    const { size, root } = opened.store.heads() ?? { size: 0, root: Buffer.alloc(0) };
+    await checkTiles('heads', size, root);
+  }
+  // A reader may still hold the checkpoint before the last; older partial tiles are gone.
+  const files = readdirSync(join(folder, 'ledger'), { recursive: true, encoding: 'utf8' });
+  const partial = files.filter((file) => /\.p\/\d+$/.test(file));
+  assert.ok(partial.length <= 12, partial.join(' '));
+  await opened.sequencer.stop();
+  opened.database.close();
 });
