@@ -163,6 +163,7 @@ interface Rooms {
   readonly ledger: Recorder;
   readonly node: LedgerNode;
   readonly sequencer: Sequencer;
+  readonly ledgerKey: OpenLedger;
   readonly budgets: Budgets;
   readonly acquaintances: Acquaintances;
   readonly grants: Grants;
@@ -192,7 +193,7 @@ async function openRooms(
   const keys = await Keys.open(keyStore, rootKeys);
   const hostKeys = await openHostKeys(folder.keys, Date.now());
   const nameOf = (tenant: string): string => fileStore.tenant(tenant)?.name ?? '';
-  const opening = await startLedger(folder, database, nameOf, log, undo);
+  const opening = await startLedger(options, folder, database, nameOf, log, undo);
   const { recorder: ledger, node, sequencer } = opening;
   const { budgets, acquaintances } = await startBudgets(options, database, ledger, log, undo);
   const egress = options.budgets === 'on' ? budgets : UNLIMITED;
@@ -225,6 +226,7 @@ async function openRooms(
     ledger,
     node,
     sequencer,
+    ledgerKey: opening,
     budgets,
     acquaintances,
     grants,
@@ -264,6 +266,7 @@ async function startBudgets(
 }
 
 async function startLedger(
+  options: ServerOptions,
   folder: DataFolder,
   database: Database,
   nameOf: (tenant: string) => string,
@@ -283,6 +286,10 @@ async function startLedger(
     },
     report: (err) => {
       log.error({ err }, 'the ledger could not be written; what is recorded waits and is tried again');
+    },
+    witnesses: options.witness,
+    reportWitness: (witness, err) => {
+      log.warn({ witness, err }, 'a witness has not cosigned the ledger; it is asked again after the next sealing');
     },
   });
   undo.push(() => ledger.stop());

@@ -58,6 +58,8 @@ export const ROOMS: readonly Room[] = [
   { room: 'ledger/verify', imports: ['ledger/core', 'base/bytes.ts', 'base/errors.ts'] },
   // Answers from tiles alone, on any machine: nothing of the server. The only room with a native add-on (DuckDB).
   { room: 'incident', imports: ['ledger/core', 'base'] },
+  // Watches ledgers of others, on a machine of its own.
+  { room: 'witness', imports: ['ledger/core', 'base'] },
   { room: 'incident/packs', imports: ['ledger/core', 'ledger/verify', 'base'] },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.

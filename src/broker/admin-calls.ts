@@ -378,6 +378,31 @@ export const ADMIN_CALLS = {
   ),
   'approval.deny': changes(z.object({ reference }), z.object({ reference, outcome: z.enum(['denied', 'withdrawn']) })),
 
+  'ledger.status': reads(
+    nothing,
+    z.object({
+      /** The public key, for verifiers. */
+      key: z.string(),
+      /** Entries that are durable, and not in a signed log yet. */
+      waiting: count,
+      witnesses: z.array(
+        z.object({
+          name: z.string(),
+          url: z.string(),
+          /** Heads in the last checkpoint that it cosigned. */
+          size: count.nullable(),
+          time: moment.nullable(),
+          error: z.string().nullable(),
+        }),
+      ),
+    }),
+  ),
+  /** Signs an evidence pack with the key of the ledger, by the SHA-256 of its manifest. */
+  'ledger.sign-pack': changes(
+    z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) }),
+    z.object({ signature: z.string() }),
+  ),
+
   /** A bounded part of the walk over the store; call again with `after` = `next` until that is null. */
   'check.next': reads(
     z.object({ after: z.string().max(200).nullable() }),

@@ -6,6 +6,7 @@ import type { CheckStep } from '../files/check.ts';
 import type { Folders } from '../files/folders.ts';
 import type { Tenants } from '../files/tenants.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { OpenLedger } from '../ledger/open-ledger.ts';
 import type { Approvals } from '../policy/approvals.ts';
 import type { Acquaintances } from '../policy/budgets/acquaintances.ts';
 import type { Budgets } from '../policy/budgets/budgets.ts';
@@ -38,6 +39,7 @@ export interface AdministrationParts {
   readonly budgets: Budgets;
   readonly acquaintances: Acquaintances;
   readonly ledger: Ledger;
+  readonly ledgerKey: Pick<OpenLedger, 'vkey' | 'waiting' | 'witnesses' | 'signPack'>;
   readonly connections: Pick<Connections, 'list' | 'end'>;
   readonly keys: Pick<Keys, 'stateOf'>;
   readonly keyActs: KeyActs;

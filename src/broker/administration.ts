@@ -10,6 +10,7 @@ import { budgetHandlers } from './administration-budgets.ts';
 import { grantHandlers } from './administration-grants.ts';
 import { keyActHandlers } from './administration-key-acts.ts';
 import { keyHandlers } from './administration-keys.ts';
+import { ledgerHandlers } from './administration-ledger.ts';
 import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 import { tenantHandlers } from './administration-tenants.ts';
@@ -28,6 +29,7 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
     ...sessionHandlers(parts),
     ...administratorHandlers(parts),
     ...budgetHandlers(parts),
+    ...ledgerHandlers(parts),
     'server.status': () => parts.status(),
     'check.next': async ({ after }) => {
       const { versions, bytes, skipped, findings, next } = await parts.check(after ?? '');

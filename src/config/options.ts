@@ -14,6 +14,7 @@ import {
   serviceName,
   servicePath,
   whole,
+  witness,
   yesOrNo,
 } from './values.ts';
 
@@ -160,6 +161,12 @@ export const OPTIONS = {
     fallback: '1T,1000000,100000',
     doc: 'The most that it may, whatever it has done before.',
     check: budgetAmounts,
+  },
+  witness: {
+    value: 'URL+VKEY',
+    many: true,
+    doc: 'A witness that cosigns the ledger: where it is asked, a plus sign, and its public key. May be given more than once.',
+    check: witness,
   },
   banner: { value: 'FILE', doc: 'Text shown before sign-in.', check: filePath },
   config: { value: 'FILE', doc: 'A JSON file with these options as names.', check: filePath },

@@ -93,6 +93,18 @@ export function serviceAddress(text: string): string {
   return url.origin;
 }
 
+const WITNESS = /^([^+]+)\+([^+\s]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+=*)$/;
+
+/** "https://witness.example/waybill+name+01234567+base64". What goes there and comes back is public, and signed. */
+export function witness(text: string): { url: string; vkey: string } {
+  const [, url = '', vkey = ''] = WITNESS.exec(text) ?? [];
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  const plain = parsed !== null && parsed.search === '' && parsed.hash === '' && parsed.username === '';
+  if (!plain || !(parsed.protocol === 'https:' || parsed.protocol === 'http:'))
+    throw new NotAllowed('URL+VKEY, as https://witness.example+NAME+ID+KEY');
+  return { url: parsed.href.replace(/\/+$/, ''), vkey };
+}
+
 /** Names in the paths of a service, "team/transit". */
 export function servicePath(text: string): string {
   if (!/^[A-Za-z0-9_-][A-Za-z0-9_.-]*(\/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*$/.test(text) || text.length > 100) {

@@ -9,6 +9,9 @@ import { openSequencer } from './recovery.ts';
 import type { Sequencer } from './sequencer.ts';
 import { openLedgerKey } from './signing-key.ts';
 import type { TileStore } from './tile-store.ts';
+import { signPack } from './verify/pack/form.ts';
+import { Witnessing } from './witnessing.ts';
+import type { WitnessAddress, WitnessStatus } from './witnessing.ts';
 
 export interface LedgerOptions {
   readonly store: EntryStore;
@@ -20,6 +23,10 @@ export interface LedgerOptions {
   readonly build: { readonly runtime: string; readonly dependencies: string };
   readonly report: (error: unknown) => void;
   readonly clock?: WallClock;
+  /** Whom each new checkpoint of the heads is sent to. */
+  readonly witnesses?: readonly WitnessAddress[];
+  /** A witness could not be asked, or refuses; `''` is all of them. */
+  readonly reportWitness?: (witness: string, error: unknown) => void;
 }
 
 export interface OpenLedger {
@@ -30,6 +37,11 @@ export interface OpenLedger {
   readonly vkey: string;
   /** Sessions of the run before that never ended. */
   readonly gaps: number;
+  /** Entries that are durable and not sealed yet. */
+  readonly waiting: () => number;
+  readonly witnesses: () => WitnessStatus[];
+  /** A signed note over the digest of an evidence pack's manifest (64 hexadecimal digits). */
+  readonly signPack: (digest: string) => string;
   /** After everything else has stopped that records: everything is sealed and published. */
   stop(): Promise<void>;
 }
@@ -42,10 +54,26 @@ export async function openLedger(options: LedgerOptions): Promise<OpenLedger> {
   const node = { run: randomBytes(16).toString('hex'), ...options.node };
   const sequencer = await openSequencer({ store, tiles, recorder, key, node, report });
   const gaps = await recordStart(store, recorder, node, options.build);
+  const {
+    witnesses = [],
+    reportWitness = (_: string, error: unknown): void => {
+      report(error);
+    },
+  } = options;
+  const witnessing = new Witnessing({ tiles, key, witnesses, report: reportWitness });
+  sequencer.onSealed = () => {
+    witnessing.sealed();
+  };
   sequencer.start();
   const stop = async (): Promise<void> => {
     await recordStop(store, recorder, node).catch(report);
     await sequencer.stop();
+    await witnessing.stop();
   };
-  return { recorder, sequencer, node, vkey: key.vkey, gaps, stop };
+  return {
+    ...{ recorder, sequencer, node, vkey: key.vkey, gaps, stop },
+    waiting: () => recorder.waiting,
+    witnesses: () => witnessing.status(),
+    signPack: (digest) => signPack(key.origin, digest, key.signer),
+  };
 }

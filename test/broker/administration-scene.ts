@@ -80,6 +80,12 @@ export class AdministrationScene {
       grants: world.grants,
       keys,
       ledger,
+      ledgerKey: {
+        vkey: 'test+00000000+AQ==',
+        waiting: () => 0,
+        witnesses: () => [],
+        signPack: (digest) => `signed ${digest}`,
+      },
       budgets: world.budgets,
       acquaintances: world.acquaintances,
       accounts,

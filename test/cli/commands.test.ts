@@ -171,6 +171,12 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
       },
     ],
   },
+  'ledger.status': {
+    key: 'waybill/ledger+00000000+AQ==',
+    waiting: 0,
+    witnesses: [{ name: 'w', url: 'https://w.example', size: 1, time: '2026-01-01T00:00:00Z', error: null }],
+  },
+  'ledger.sign-pack': { signature: 'x' },
   'check.next': { versions: 1, bytes: 10, skipped: 0, findings: [], next: null },
 };
 
@@ -286,7 +292,10 @@ describe('the table of commands', () => {
 
   it('is covered by a line in this test, except what needs no server', () => {
     const rest = COMMANDS.map(({ name }) => name).filter((name) => LINES[name] === undefined);
-    assert.deepEqual(rest, ['serve', 'administrator token', 'verify', 'investigate', 'completion']);
+    assert.deepEqual(rest, [
+      ...['serve', 'administrator token', 'verify', 'pack', 'ledger key', 'ledger checkpoint', 'ledger status'],
+      ...['witness', 'investigate', 'completion'],
+    ]);
   });
 
   it('reaches every administrator call', async () => {
@@ -299,6 +308,8 @@ describe('the table of commands', () => {
     for (const line of [...Object.values(LINES), ...further]) {
       for (const { call } of (await run(line, { secret: 's', files: FILES })).calls) reached.add(call);
     }
+    // Of commands that read a ledger first: test/cli/ledger.test.ts.
+    for (const call of ['ledger.status', 'ledger.sign-pack']) reached.add(call);
     assert.deepEqual([...reached].sort(), Object.keys(ADMIN_CALLS).sort());
   });
 

@@ -11,12 +11,15 @@ import { FOLDER_COMMANDS } from './folder.ts';
 import { GRANT_COMMANDS } from './grant.ts';
 import { INVESTIGATE_COMMAND } from './investigate.ts';
 import { KEY_COMMANDS } from './key.ts';
+import { LEDGER_COMMANDS } from './ledger.ts';
+import { PACK_COMMAND } from './pack.ts';
 import { ROOTKEY_COMMANDS } from './rootkey.ts';
 import { SERVE_COMMAND } from './serve.ts';
 import { SESSION_COMMANDS } from './session.ts';
 import { STATUS_COMMAND } from './status.ts';
 import { TENANT_COMMANDS } from './tenant.ts';
 import { VERIFY_COMMAND } from './verify.ts';
+import { WITNESS_COMMAND } from './witness.ts';
 
 export const COMMANDS: readonly Command[] = [
   SERVE_COMMAND,
@@ -34,6 +37,9 @@ export const COMMANDS: readonly Command[] = [
   ...BUDGET_COMMANDS,
   CHECK_COMMAND,
   VERIFY_COMMAND,
+  PACK_COMMAND,
+  ...LEDGER_COMMANDS,
+  WITNESS_COMMAND,
   INVESTIGATE_COMMAND,
   completionCommand(() => COMMANDS),
 ];
@@ -55,5 +61,8 @@ export const GROUPS: readonly Group[] = [
   { name: 'check', doc: CHECK_COMMAND.doc },
   { name: 'investigate', doc: INVESTIGATE_COMMAND.doc },
   { name: 'verify', doc: VERIFY_COMMAND.doc },
+  { name: 'pack', doc: PACK_COMMAND.doc },
+  { name: 'ledger', doc: 'The ledger of everything that was recorded: its key, its checkpoint, how large it is.' },
+  { name: 'witness', doc: WITNESS_COMMAND.doc },
   { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },
 ];

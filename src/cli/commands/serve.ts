@@ -7,6 +7,7 @@ import type { RunningServer } from '../../main.ts';
 import { command, COMMON_OPTIONS } from '../command.ts';
 import type { Context, Options, OptionSpec } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
+import { SIGNALS, untilSignal } from '../signals.ts';
 import { welcome } from '../welcome.ts';
 
 /** The server's options as the configuration has them; those that every command has are not said twice. */
@@ -73,19 +74,7 @@ async function announce({ ready }: RunningServer, context: Context): Promise<voi
   context.output.answer({ event: 'ready', sftp, first: shown }, text);
 }
 
-const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
-
 /** Listens from before the start, so that a signal during it ends the server as soon as it stands. */
-function untilSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of SIGNALS) {
-      process.once(signal, () => {
-        resolve();
-      });
-    }
-  });
-}
-
 /** Ctrl-C under npm arrives twice: from the terminal and from npm. A second wish comes later than this. */
 const SAME_WISH_MILLISECONDS = 1000;
 /** Without its fronts the server is taken down in milliseconds. */

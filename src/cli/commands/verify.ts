@@ -7,6 +7,10 @@ import type { Finding, Told } from '../../ledger/verify/findings.ts';
 import { verifyLedger } from '../../ledger/verify/ledger.ts';
 import type { LedgerReport } from '../../ledger/verify/ledger.ts';
 import { LedgerFolder } from '../../ledger/verify/ledger-files.ts';
+import { answerText } from '../../ledger/verify/pack/answer-text.ts';
+import { PackFile } from '../../ledger/verify/pack/bytes.ts';
+import { verifyPack } from '../../ledger/verify/pack/verify-pack.ts';
+import type { PackReport, VerifyPackOptions } from '../../ledger/verify/pack/verify-pack.ts';
 import { command } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { formatTable, printable } from '../output.ts';
@@ -39,6 +43,19 @@ export const VERIFY_COMMAND = command({
     );
     const policy = policyFile === null ? null : parsePolicy(await readTextFile(policyFile));
     const line = new ProgressLine();
+    if (await isFile(what)) {
+      const report = await packAt(what, {
+        key,
+        earlier,
+        policy,
+        onProgress: (entries) => {
+          line.show(`${entries} entries`);
+        },
+      });
+      line.clear();
+      printPack(report, output);
+      return report.findings.length === 0 ? EXIT.success.code : EXIT.ledger.code;
+    }
     const report = await verifyLedger(new LedgerFolder(await ledgerIn(what)), {
       key,
       earlier,
@@ -66,6 +83,48 @@ async function isFolder(name: string): Promise<boolean> {
   );
 }
 
+async function isFile(name: string): Promise<boolean> {
+  return stat(name).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+}
+
+async function packAt(file: string, options: VerifyPackOptions): Promise<PackReport> {
+  const source = await PackFile.open(file);
+  try {
+    return await verifyPack(source, options);
+  } finally {
+    await source.close();
+  }
+}
+
+function printPack(report: PackReport, output: Output): void {
+  const { manifest, answer, signed, checkpoint, cosigned, findings, more, told } = report;
+  printFindings(findings, more, told, output);
+  const whole = findings.length === 0 && answer !== null;
+  const signers = [
+    ...(signed ? ['Signed by the key of the ledger.'] : []),
+    ...(cosigned.length > 0 ? [`Its checkpoint is cosigned by ${cosigned.join(', ')}.`] : []),
+  ];
+  const people = [
+    // What does not verify is not repeated: it would be read.
+    ...(whole ? [answerText(answer).trimEnd(), ''] : []),
+    ...(whole ? signers : []),
+    ...(checkpoint === null ? [] : [`Checkpoint: ${manifest?.origin ?? ''}, ${checkpoint.size} heads.`]),
+    verdict(
+      findings.length + more,
+      'the answer is what the proven entries give; NOTICE.txt in it says what that does not prove',
+    ),
+  ];
+  output.answer(whole ? report : { ...report, answer: null }, people.map(printableLines).join('\n'));
+}
+
+/** The text of a pack has lines of its own; their names are cleaned already. */
+function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
 function printLedger(report: LedgerReport, output: Output): void {
   const { origin, heads, logs, entries, cosigned, findings, more, told } = report;
   printFindings(findings, more, told, output);
@@ -84,7 +143,7 @@ function printLedger(report: LedgerReport, output: Output): void {
       ...(rows.length === 0 ? [] : [formatTable(['LOG', 'NAME', 'TENANT', 'ENTRIES'], rows)]),
       ...cosigners,
       `${printable(origin)}: ${entries} entries in ${logs.length} logs, ${stated}.`,
-      verdict(findings.length + more),
+      verdict(findings.length + more, 'every signature, entry, tile and head fits'),
     ].join('\n'),
   );
 }
@@ -95,7 +154,7 @@ function printFindings(findings: readonly Finding[], more: number, told: readonl
   if (more > 0) output.note(`and ${more} more`);
 }
 
-function verdict(count: number): string {
-  if (count === 0) return 'Verified: every signature, entry, tile and head fits.';
+function verdict(count: number, verified: string): string {
+  if (count === 0) return `Verified: ${verified}.`;
   return `NOT VERIFIED: ${count} ${count === 1 ? 'finding' : 'findings'}.`;
 }

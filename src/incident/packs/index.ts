@@ -12,6 +12,7 @@ export { buildScopePack } from './scope-pack.ts';
 export type { ScopeRequest } from './scope-pack.ts';
 export { buildSilencePack } from './silence-pack.ts';
 export type { SilenceRequest } from './silence-pack.ts';
+export { findLog } from './find-log.ts';
 export { LedgerProofs } from './ledger-proofs.ts';
 export type { PackOptions } from './common-parts.ts';
 export type { PackOutput } from './pack-writer.ts';

@@ -12,6 +12,7 @@ import type { Head } from '../../ledger/core/head.ts';
 import {
   changesPath,
   checkpointPath,
+  COSIGNED,
   decodeChangesFile,
   HEADS,
   logFolder,
@@ -26,7 +27,6 @@ import { TILE_WIDTH } from '../../ledger/core/tiles.ts';
 import type { TileSource } from '../../ledger/core/tiles.ts';
 import { consistencyProof, inclusionProof } from '../../ledger/core/tree-proofs.ts';
 import { LedgerFolder } from '../../ledger/verify/ledger-files.ts';
-import { COSIGNED } from '../../ledger/verify/leftovers.ts';
 import { CHANGES_FILE_MAX, readWide, wideSource } from '../../ledger/verify/wide-file.ts';
 import type { EntryProof } from '../../ledger/verify/pack/commitment.ts';
 
@@ -105,6 +105,12 @@ export class LedgerProofs {
     return (await this.treeAt(index)).get(id);
   }
 
+  /** Every log, as the last head commits it. */
+  async logs(): Promise<SumLeaf[]> {
+    await this.replayTo(this.lastHead);
+    return [...this.states.values()];
+  }
+
   /** The last head, from `after` on, that still has the log as it was there. */
   async lastUnchanged(after: number, id: Buffer): Promise<number> {
     const log = id.toString('hex');
@@ -143,6 +149,15 @@ export class LedgerProofs {
   private async treeAt(index: number): Promise<SumTree> {
     const kept = this.trees.get(index);
     if (kept !== undefined) return kept;
+    await this.replayTo(index);
+    const tree = new SumTree([...this.states.values()]);
+    this.trees.set(index, tree);
+    if (this.trees.size > TREES_KEPT)
+      for (const oldest of [...this.trees.keys()].slice(0, 1)) this.trees.delete(oldest);
+    return tree;
+  }
+
+  private async replayTo(index: number): Promise<void> {
     if (index < this.next - 1) {
       this.states = new Map();
       this.next = 0;
@@ -150,11 +165,6 @@ export class LedgerProofs {
     for (; this.next <= index; this.next++)
       for (const { log, size, root } of await this.changes(this.next))
         this.states.set(log, { id: Buffer.from(log, 'hex'), size, root });
-    const tree = new SumTree([...this.states.values()]);
-    this.trees.set(index, tree);
-    if (this.trees.size > TREES_KEPT)
-      for (const oldest of [...this.trees.keys()].slice(0, 1)) this.trees.delete(oldest);
-    return tree;
   }
 
   /** Not compared with the head, except where a proof is made of it: a wrong one proves nothing. */

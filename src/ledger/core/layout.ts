@@ -3,6 +3,8 @@ import { WaybillError } from '../../base/errors.ts';
 import { TILE_WIDTH, tilePath } from './tiles.ts';
 
 export const HEADS = 'heads';
+/** A checkpoint of the heads with the cosignatures of witnesses; `heads/checkpoint` stays the log's own. */
+export const COSIGNED = `${HEADS}/cosigned`;
 export const VKEY = 'vkey';
 
 export function logFolder(log: string): string {

@@ -3,7 +3,7 @@
  * every head, and how all of them fit together. The order is that of docs/verify.md.
  */
 import { WaybillError } from '../../base/errors.ts';
-import { checkpointPath, HEADS, logFolder, logOrigin, VKEY } from '../core/layout.ts';
+import { checkpointPath, COSIGNED, HEADS, logFolder, logOrigin, VKEY } from '../core/layout.ts';
 import { formatVerifierKey } from '../core/note.ts';
 import type { VerifierKey } from '../core/note.ts';
 import type { Policy } from '../core/policy.ts';
@@ -15,7 +15,7 @@ import { Findings } from './findings.ts';
 import type { Finding, Told } from './findings.ts';
 import { HeadsReplay } from './heads-replay.ts';
 import type { LedgerFiles } from './ledger-files.ts';
-import { checkLeftovers, COSIGNED } from './leftovers.ts';
+import { checkLeftovers } from './leftovers.ts';
 import { TenantLog } from './tenant-log.ts';
 import { checkAhead } from './unfinished.ts';
 import { whyDamaged } from './wide-file.ts';

@@ -2,7 +2,7 @@
  * Every file that the tree did not need: narrower tiles of before must be the beginning of those that are there now;
  * what is beyond the checkpoint, or no part of a ledger, is told.
  */
-import { changesPath, checkpointPath, HEADS, VKEY } from '../core/layout.ts';
+import { changesPath, checkpointPath, COSIGNED, HEADS, VKEY } from '../core/layout.ts';
 import { parseTilePath, tilePath, tileWidth } from '../core/tiles.ts';
 import type { Tile } from '../core/tiles.ts';
 import type { Findings } from './findings.ts';
@@ -10,8 +10,6 @@ import type { LedgerFiles } from './ledger-files.ts';
 import { BEGINNINGS, BUNDLE_FILE_MAX, CHANGES_FILE_MAX, readWide, TILE_FILE_MAX, whyDamaged } from './wide-file.ts';
 import type { WideFile } from './wide-file.ts';
 
-/** The cosigned checkpoint that stands beside the log's own. */
-export const COSIGNED = `${HEADS}/cosigned`;
 /** Folders within folders: tile/entries/x001/x234/067.p/5, below logs/<id>. */
 const DEPTH_MAX = 16;
 

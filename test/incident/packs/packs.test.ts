@@ -149,7 +149,7 @@ test('a tenant that was touched: who, which bytes, released and sent, and what m
     [0, 9_000_000],
     [4 * SEGMENT, 5],
   ]);
-  assert.deepEqual(file.['possiblySent'], [[7 * SEGMENT, SEGMENT]]);
+  assert.deepEqual(file['possiblySent'], [[7 * SEGMENT, SEGMENT]]);
   assert.deepEqual(answer['gaps'], { 'not-reported': 1, 'node-died': 1 });
   const text = membersOf(packs.acme).get('answer.txt')?.toString() ?? '';
   assert.match(text, /^TOUCHED: 1 sessions, 1 files, 1 listings/m);

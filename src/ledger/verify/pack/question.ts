@@ -178,7 +178,7 @@ function values(value: Json | undefined): Value[] | undefined {
     const { salt, hash: digest, ...rest } = one;
     return isHex(salt, 32) && isHex(digest, 64) && Object.keys(rest).length === 0;
   });
-  return right ? (value) : undefined;
+  return right ? value : undefined;
 }
 
 function isHex(value: Json | undefined, length: number): boolean {
