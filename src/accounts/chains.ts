@@ -18,12 +18,12 @@ const METHODS: Readonly<Record<Factor, readonly string[]>> = {
 };
 
 /** The factors that may come next, in the order of the chains. */
-export function nextFactors(chains: readonly Chain[], done: Chain): Factor[] {
+export function nextFactors<F extends string>(chains: readonly (readonly F[])[], done: readonly F[]): F[] {
   const open = chains.filter((chain) => chain.length > done.length && startsWith(chain, done));
   return [...new Set(open.flatMap((chain) => chain[done.length] ?? []))];
 }
 
-export function isComplete(chains: readonly Chain[], done: Chain): boolean {
+export function isComplete(chains: readonly (readonly string[])[], done: readonly string[]): boolean {
   return chains.some((chain) => chain.length === done.length && startsWith(chain, done));
 }
 
@@ -31,7 +31,7 @@ export function methodsFor(factors: readonly Factor[]): string[] {
   return [...new Set(factors.flatMap((factor) => METHODS[factor]))];
 }
 
-function startsWith(chain: Chain, start: Chain): boolean {
+function startsWith(chain: readonly string[], start: readonly string[]): boolean {
   return start.every((factor, index) => chain[index] === factor);
 }
 
@@ -67,6 +67,6 @@ function checkChain(chain: readonly string[]): Chain {
   return known;
 }
 
-export function spell(chain: Chain): string {
+export function spell(chain: readonly string[]): string {
   return chain.join('+');
 }

@@ -50,30 +50,40 @@ export async function checkPassword(parts: SignInParts, attempt: Attempt): Promi
   return fault(credential === null ? 'password-absent' : 'password-wrong');
 }
 
+export async function checkTotp(parts: SignInParts, attempt: Attempt): Promise<StepVerdict> {
+  const credential = attempt.account === null ? null : parts.store.totpOf(attempt.account.id);
+  if (credential === null) return fault('totp-absent');
+  const verdict = await checkSecond(parts, attempt, 'totp', () => takeCode(parts, credential, attempt.password));
+  if (verdict !== 'taken') return fault(verdict);
+  const used = { factor: 'totp', id: credential.id, source: 'credential', description: 'totp', key: null } as const;
+  return { passed: true, used };
+}
+
 /**
  * A code is asked for only after a first step, so only somebody who holds the first credential can fail here: wrong
  * codes are counted for the account as a whole too, and guessing from many addresses gets no further than from one.
  * Sources that gave a right code before are exempt from that, or a thief of the password could keep the owner out.
+ * Answers 'taken', or why not.
  */
-export async function checkTotp(parts: SignInParts, attempt: Attempt): Promise<StepVerdict> {
-  const { clock, slowing, store } = parts;
-  const { account, address } = attempt;
-  const credential = account === null ? null : store.totpOf(account.id);
-  if (account === null || credential === null) return fault('totp-absent');
-  const pair = `totp ${account.id}`;
+export async function checkSecond(
+  { clock, slowing }: SignInParts,
+  { account, address }: Attempt,
+  kind: string,
+  take: () => Promise<string>,
+): Promise<string> {
+  const pair = `${kind} ${account?.id ?? ''}`;
   const counted = slowing.isFamiliar(pair, address) ? [address] : [address, EVERYWHERE];
   const waits = counted.map((source) => slowing.enter(pair, source, clock.now()));
-  if (waits.includes(null)) return fault('slowed');
+  if (waits.includes(null)) return 'slowed';
   const wait = Math.max(...waits.map((each) => each ?? 0));
   if (wait > 0) await clock.wait(wait);
-  const found = await takeCode(parts, credential, attempt.password);
+  const found = await take();
   if (found === 'taken') {
     slowing.succeeded(pair, address);
-    const used = { factor: 'totp', id: credential.id, source: 'credential', description: 'totp', key: null } as const;
-    return account.status === 'active' ? { passed: true, used } : fault('account-suspended');
+    return account?.status === 'active' ? found : 'account-suspended';
   }
   for (const source of counted) slowing.failed(pair, source, clock.now());
-  return fault(found);
+  return found;
 }
 
 async function takeCode(parts: SignInParts, credential: TotpCredential, code: Buffer): Promise<string> {

@@ -5,22 +5,14 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { verifySignature } from '../sshkeys/signature.ts';
-import type { Account } from './account.ts';
 import { isComplete, methodsFor, nextFactors, spell } from './chains.ts';
 import type { Factor } from './chains.ts';
 import { decoyChains } from './decoy.ts';
 import { checkPassword, checkTotp } from './guessable-steps.ts';
 import { judgeKey, signedBytes } from './publickey-step.ts';
 import type { UsedCredential } from './publickey-step.ts';
-import { isLogin } from './login.ts';
-import type {
-  RefusedSignIn,
-  SignInConnection,
-  SignInFailure,
-  SignInOutcome,
-  SignInParts,
-  SignInSuccess,
-} from './sign-in-parts.ts';
+import { SignInCourse } from './sign-in-course.ts';
+import type { SignInConnection, SignInFailure, SignInOutcome, SignInParts, SignInSuccess } from './sign-in-parts.ts';
 
 export { SIGN_IN_LIMITS } from './sign-in-parts.ts';
 export type * from './sign-in-parts.ts';
@@ -29,37 +21,15 @@ type Step = 'none' | 'query' | 'interactive' | Factor;
 
 const PROMPTS = { password: 'Password: ', totp: 'Verification code: ' } as const;
 
-export class SignIn {
-  private readonly parts: SignInParts;
+export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
   private readonly connection: SignInConnection;
-  private user = '';
   private done: Factor[] = [];
   private used: UsedCredential[] = [];
   private awaiting: 'password' | 'totp' | null = null;
-  private tries = 0;
-  private queries = 0;
-  private busy = false;
-  private over: string | null = null;
-  private readonly failedSteps = new Set<Step>();
-  private lastFault = '';
 
   constructor(parts: SignInParts, connection: SignInConnection) {
-    this.parts = parts;
+    super(parts, connection.address);
     this.connection = connection;
-  }
-
-  /** Failed steps so far, for penalties per source. */
-  get failures(): number {
-    return this.tries;
-  }
-
-  get refused(): RefusedSignIn {
-    return { account: this.account(), factors: [...this.failedSteps], reason: this.lastFault };
-  }
-
-  /** The connection is gone: nothing that is still under way may succeed. */
-  close(): void {
-    this.over = 'the connection is closed';
   }
 
   none(user: string): Promise<SignInOutcome> {
@@ -118,36 +88,19 @@ export class SignIn {
     });
   }
 
-  /** One at a time: what two requests at once would mean, nobody can say. */
-  private async step(user: string, work: () => SignInOutcome | Promise<SignInOutcome>): Promise<SignInOutcome> {
-    const over = this.overNow();
-    if (over !== null) return over;
-    if (this.busy) return this.end('two sign-in requests at once');
-    this.busy = true;
-    try {
+  private step(user: string, work: () => SignInOutcome | Promise<SignInOutcome>): Promise<SignInOutcome> {
+    return this.once(() => {
       this.awaiting = null;
       if (user !== this.user) this.startAgain(user);
-      const outcome = await work();
-      // Ended while it waited (also by a second request): what was found out meanwhile is void.
-      return outcome.result === 'success' ? outcome : (this.overNow() ?? outcome);
-    } finally {
-      this.busy = false;
-    }
-  }
-
-  private overNow(): SignInOutcome | null {
-    return this.over === null ? null : { result: 'disconnect', reason: this.over };
+      return work();
+    });
   }
 
   /** RFC 4252 section 5: another user name flushes what was reached for the one before. */
-  private startAgain(user: string): void {
+  protected startAgain(user: string): void {
     this.user = user;
     this.done = [];
     this.used = [];
-  }
-
-  private account(): Account | null {
-    return isLogin(this.user) ? this.parts.store.accountByLogin(this.user) : null;
   }
 
   private next(): Factor[] {
@@ -243,32 +196,7 @@ export class SignIn {
     return { result: 'prompt', instruction: '', prompts: [{ text: PROMPTS[factor], echo: false }] };
   }
 
-  private failure(partial: boolean): SignInFailure {
+  protected failure(partial: boolean): SignInFailure {
     return { result: 'failure', methods: methodsFor(this.next()), partial };
-  }
-
-  private failed(step: Step, code: string): SignInOutcome {
-    this.tries++;
-    this.failedSteps.add(step);
-    this.lastFault = code;
-    this.report('sign-in step failed', { step, code, tries: this.tries });
-    return this.tries >= this.parts.limits.tries ? this.end('too many sign-in tries') : this.failure(false);
-  }
-
-  private countQuery(): SignInOutcome | null {
-    this.queries++;
-    return this.queries > this.parts.limits.queries ? this.end('too many sign-in requests') : null;
-  }
-
-  private end(reason: string): SignInOutcome {
-    this.over ??= reason;
-    this.startAgain(this.user);
-    return { result: 'disconnect', reason: this.over };
-  }
-
-  /** People type passwords where the login belongs, so only what could be a login is written down. */
-  private report(message: string, fields: Readonly<Record<string, unknown>>): void {
-    const login = isLogin(this.user) ? this.user : '(not a login)';
-    this.parts.log.info({ login, address: this.connection.address, ...fields }, message);
   }
 }
