@@ -173,7 +173,7 @@ export interface Answer {
   readonly tenants: readonly TouchedTenant[];
   readonly files: Part<TouchedFile>;
   readonly untouched: readonly UntouchedTenant[];
-  /** Tenants of which the ledger holds entries that this version cannot read, in that time. */
+  /** Tenants of which nobody can say: entries that cannot be read, or sessions without a sign-in, in that time. */
   readonly unclear: readonly string[];
   readonly sessions: Part<SessionRow>;
   readonly pivot: Part<PivotRow>;

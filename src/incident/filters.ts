@@ -31,6 +31,8 @@ export interface Scope {
   readonly to: number;
   /** SQL over a row of allSessions `s`; null when no filter names sessions. */
   readonly sessions: string | null;
+  /** They go by what a sign-in says, so a session without one may be of them. */
+  readonly bySignIn: boolean;
   /** Null: all. */
   readonly logs: readonly number[] | null;
   readonly folders: readonly FolderKey[] | null;
@@ -45,6 +47,7 @@ export async function resolve(filters: Filters, index: IndexFile): Promise<Scope
   return {
     ...{ from, to },
     sessions: conditions.length === 0 ? null : conditions.map((part) => `(${part})`).join(' AND '),
+    bySignIn: conditions.length > (filters.session?.length ? 1 : 0),
     logs: filters.tenant?.length ? await findLogs(filters.tenant, index) : null,
     folders: byFolder !== null && byProduct !== null ? both(byFolder, byProduct) : (byFolder ?? byProduct),
   };

@@ -7,7 +7,7 @@ import { LedgerTexts } from './ledger-texts.ts';
 import { logOf, NEVER } from './places.ts';
 
 /** Readings, and sessions, that are looked at one by one without being asked to. */
-export const DETAIL_READINGS = 250_000;
+export const DETAIL_READINGS = 150_000;
 export const DETAIL_SESSIONS = 50_000;
 
 /** Of sessions, what most questions need. */

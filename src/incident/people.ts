@@ -116,10 +116,7 @@ function untouched({ untouched: list, unclear }: Answer, style: Style, rows: num
     row.log.slice(0, 16),
   ]);
   const body = table.length === 0 ? 'Nobody.' : style.table(['TENANT', 'PROOF', 'FROM HEAD', 'TO HEAD', 'LOG'], table);
-  const doubt =
-    unclear.length === 0
-      ? ''
-      : `\nCannot be told (entries that this version cannot read): ${style.text(unclear.join(', '))}`;
+  const doubt = unclear.length === 0 ? '' : `\nCannot be told (see GAPS): ${style.text(unclear.join(', '))}`;
   return section('WHO WAS NOT', body + doubt, more);
 }
 

@@ -1,4 +1,5 @@
 /** What else the credentials, accounts, addresses and clients of the question's sessions did, at any time. */
+import { listValue } from '@duckdb/node-api';
 import type { Part, PivotRow } from './answer.ts';
 import { logSql } from './conditions.ts';
 import type { Row } from './index-file.ts';
@@ -66,9 +67,14 @@ async function valuesOf({ index }: Inquiry, by: By): Promise<void> {
   const members = lists.map(({ name, text, asked }) => ({ name: Number(name), asked, list: parseList(String(text)) }));
   const wanted = new Set(members.flatMap(({ asked, list }) => (asked === true ? list : [])));
   await index.run('CREATE OR REPLACE TEMP TABLE valued (value VARCHAR, name UINTEGER)');
-  for (const { name, list } of members)
-    for (const value of new Set(list))
-      if (wanted.has(value)) await index.run('INSERT INTO valued VALUES (?, ?)', [value, name]);
+  const pairs = members.flatMap(({ name, list }) =>
+    [...new Set(list)].filter((value) => wanted.has(value)).map((value) => ({ name, value })),
+  );
+  if (pairs.length === 0) return;
+  await index.run('INSERT INTO valued SELECT unnest(?::VARCHAR[]), unnest(?::UINTEGER[])', [
+    listValue(pairs.map(({ value }) => value)),
+    listValue(pairs.map(({ name }) => name)),
+  ]);
 }
 
 /** Other texts of the ledger may begin like a list. */

@@ -3,6 +3,7 @@ import type { ProductRow } from './answer.ts';
 import { entriesSql, logSql } from './conditions.ts';
 import { productUses } from './filters.ts';
 import type { Inquiry } from './inquiry.ts';
+import { NOWHERE } from './places.ts';
 import { folderNames } from './touched.ts';
 
 interface TouchedFolder {
@@ -11,13 +12,21 @@ interface TouchedFolder {
 }
 
 /** Touched: read from, listed or changed. */
-async function touchedFolders({ index, touched, scope }: Inquiry): Promise<Map<string, TouchedFolder>> {
+async function touchedFolders(inquiry: Inquiry): Promise<Map<string, TouchedFolder>> {
+  const { index, touched, scope, detailed } = inquiry;
+  const times = (first: string, last: string): string => `min(${first}) AS first, max(${last}) AS last`;
+  // Of very many readings only where they were: then they count as of the whole time that is asked about.
+  const readings = detailed
+    ? `SELECT log, folder, ${times('firstTime', `least(endTime, ${scope.to})`)} FROM touched GROUP BY ALL`
+    : `SELECT DISTINCT log, folder, ${scope.from} AS first, ${scope.to} AS last FROM ${touched}`;
   const rows = await index.rows(
-    `SELECT log, folder, min(first) AS first, max(last) AS last FROM (
-       SELECT log, folder, min(firstTime) AS first, max(least(endTime, ${scope.to})) AS last FROM ${touched} GROUP BY ALL
-       UNION ALL SELECT ${logSql('place')} AS log, folder, min(time), max(time) FROM listings WHERE ${entriesSql(scope)} GROUP BY ALL
-       UNION ALL SELECT ${logSql('place')} AS log, folder, min(time), max(time) FROM events
-         WHERE session <> 0 AND ${entriesSql(scope)} GROUP BY ALL) GROUP BY log, folder`,
+    `SELECT log, folder, ${times('first', 'last')} FROM (
+       ${readings}
+       UNION ALL SELECT ${logSql('place')} AS log, folder, ${times('time', 'time')} FROM listings
+         WHERE ${entriesSql(scope)} GROUP BY ALL
+       UNION ALL SELECT ${logSql('place')} AS log, folder, ${times('time', 'time')} FROM events
+         WHERE session <> ${NOWHERE} AND ${entriesSql(scope)} GROUP BY ALL)
+     GROUP BY log, folder`,
   );
   return new Map(
     rows.map(({ log, folder, first, last }) => [

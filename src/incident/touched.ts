@@ -46,6 +46,8 @@ async function byLog({ index }: Inquiry, places: string): Promise<Map<number, nu
   return new Map(rows.map(({ log, count }) => [Number(log), Number(count)]));
 }
 
+/** How the folder of an entry without one reads. */
+const NO_ID = '0'.repeat(32);
 const VERSION = 'log, fileHigh, fileLow, versionHigh, versionLow';
 
 /** By tenant, the files with most bytes first. */
@@ -158,5 +160,6 @@ export async function folderNames({ index }: Inquiry): Promise<Map<string, strin
      LEFT JOIN (SELECT fn.log, fn.folder, arg_max(n.text, fn.place) AS text FROM folderNames fn JOIN names n ON n.name = fn.name
        GROUP BY ALL) last ON last.log = f.log AND last.folder = f.folder`,
   );
-  return new Map(rows.map(({ log, folder, name }) => [`${String(log)}/${String(folder)}`, String(name)]));
+  const named = rows.filter(({ name }) => name !== NO_ID);
+  return new Map(named.map(({ log, folder, name }) => [`${String(log)}/${String(folder)}`, String(name)]));
 }

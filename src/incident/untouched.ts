@@ -3,12 +3,12 @@
  * tenant was in use meanwhile, the entries between the two heads are named: all of them were looked at.
  */
 import type { HeadReference, TouchedTenant, UntouchedTenant } from './answer.ts';
-import { anyEntriesSql, logSql } from './conditions.ts';
+import { anyEntriesSql, logSql, sessionsSql } from './conditions.ts';
 import type { IndexMeta } from './index-meta.ts';
 import type { Inquiry, LogName } from './inquiry.ts';
 import { moment } from './moments.ts';
 import { NEVER, placeOf } from './places.ts';
-import { MALFORMED_KIND, UNKNOWN_KIND } from './tables.ts';
+import { MALFORMED_KIND, SIGNED_IN, UNKNOWN_KIND } from './tables.ts';
 
 /** Milliseconds; `to` is null where the ledger's end is meant. */
 export interface Window {
@@ -44,15 +44,15 @@ export async function untouchedTenants(
     (window.to === null ? null : await bound(inquiry, `time >= ${window.to}`, 'min')) ??
     (await bound(inquiry, 'true', 'max'));
   const seen = new Set(touched.map(({ log }) => log));
-  const unreadable = await unreadableLogs(inquiry);
+  const doubtful = await doubtfulLogs(inquiry);
   const untouched: UntouchedTenant[] = [];
   const unclear: string[] = [];
   for (const log of candidates(inquiry)) {
     if (seen.has(log.id) || after === null) continue;
-    if (unreadable.has(log.log)) unclear.push(log.name);
+    if (doubtful.has(log.log)) unclear.push(log.name);
     else untouched.push(await proofOf(inquiry, log, window, before, after));
   }
-  return { untouched: untouched.sort((a, b) => (a.name < b.name ? -1 : 1)), unclear };
+  return { untouched: untouched.sort((a, b) => (a.name < b.name ? -1 : 1)), unclear: unclear.sort() };
 }
 
 async function proofOf(inquiry: Inquiry, log: LogName, window: Window, before: Bound | null, after: Bound) {
@@ -92,14 +92,19 @@ function reference({ head, time }: Bound): HeadReference {
   return { head, time: moment(time) };
 }
 
-/** A malformed entry tells no time: it counts whatever the time is. */
-async function unreadableLogs({ index, scope }: Inquiry): Promise<Set<number>> {
+/** Entries that cannot be read, or sessions that may be of what was asked. A malformed entry tells no time: it always counts. */
+async function doubtfulLogs({ index, scope }: Inquiry): Promise<Set<number>> {
   const rows = await index.rows(
     `SELECT DISTINCT ${logSql('place')} AS log FROM events
      WHERE (kind = ${MALFORMED_KIND} AND ${anyEntriesSql({ ...scope, from: 0 })})
-        OR (kind >= ${UNKNOWN_KIND} AND kind < ${MALFORMED_KIND} AND ${anyEntriesSql(scope)})`,
+        OR (kind >= ${UNKNOWN_KIND} AND kind < ${MALFORMED_KIND} AND ${anyEntriesSql(scope)})
+     ${scope.bySignIn ? `UNION SELECT DISTINCT ${logSql('session')} AS log FROM allSessions WHERE ${nobodys(scope)}` : ''}`,
   );
   return new Set(rows.map(({ log }) => Number(log)));
+}
+
+function nobodys(scope: Inquiry['scope']): string {
+  return `signedIn = ${SIGNED_IN.no} AND ${sessionsSql({ ...scope, sessions: null })}`;
 }
 
 /** A question about some tenants or folders says nothing of the others. */

@@ -118,6 +118,8 @@ describe('answers from the index', () => {
             for (const question of [{}, ...questions]) {
               const answer = await ask(ledger, ledger.index, question);
               assert.deepEqual(summary(answer), expected(world, question), JSON.stringify(question));
+              const sums = summary(await ask(ledger, ledger.index, question, { limit: 10, detail: -1 }));
+              assert.deepEqual(withoutFiles(sums), withoutFiles(summary(answer)), 'sums alone are the same sums');
               assert.deepEqual(
                 await ask(ledger, whole, question),
                 answer,

@@ -228,7 +228,7 @@ describe('the generator of ledgers', () => {
       if (entry.kind === 'unknown') continue;
       kinds.add(entry.kind);
       const { time: when, ...event } = entry;
-      assert.deepEqual(encodeEntry(event as Event, when), bytes);
+      assert.deepEqual(encodeEntry(event, when), bytes);
     }
     for (const kind of ['opened', 'sign-in', 'release', 'sent', 'listed', 'stored', 'renamed', 'session-end'])
       assert.ok(kinds.has(kind), kind);

@@ -59,7 +59,7 @@ export function signIn(session: string, number: number): Event {
     factors: number % 2 === 0 ? ['publickey'] : ['publickey', 'totp'],
     credentials: number % 2 === 0 ? [testId('credential', number)] : [testId('credential', number), 'totp-1'],
     ...{ descriptions: [`key "${number}"`], firsts: [] },
-  } as Event;
+  };
 }
 
 function eventOf(step: Step): Event | Buffer {

@@ -230,6 +230,10 @@ export function expected(world: World, filters: Filters): Expected {
   const doubted = new Set(
     world.unreadable.filter(({ log, time }) => inLog(log) && (time === 0 || inTime(time))).map(({ log }) => log),
   );
+  const bySignIn = Object.keys(SESSION_TESTS).some(
+    (name) => ((filters as Readonly<Record<string, unknown[] | undefined>>)[name] ?? []).length > 0,
+  );
+  if (bySignIn) for (const { log, signIn } of there) if (signIn === null) doubted.add(log);
   const holds = (log: string): boolean =>
     !folders?.length || allFolders(world, log).some((folder) => folders.includes(folder));
   const rest = world.logs.filter((log) => !touched.has(log) && inLog(log) && holds(log));

@@ -37,7 +37,6 @@ export class TestLog {
   readonly id: string;
   readonly entries: Buffer[] = [];
   readonly writer: LogWriter;
-  written = 0;
 
   constructor(folder: string, name: string, time: number) {
     this.name = name;
@@ -75,12 +74,11 @@ export class TestLedger {
   /** One head over everything that was added. */
   seal(time: number): void {
     const states: LogState[] = [];
-    for (const { id, writer, entries, ...log } of this.logs.values()) {
+    for (const { id, writer, entries } of this.logs.values()) {
       const from = writer.size;
       for (const entry of entries.slice(from)) writer.append(entry);
       if (writer.size === from) continue;
       states.push({ log: id, size: writer.size, root: writer.root() });
-      void log;
     }
     for (const { log, size, root } of states) this.tree.set({ id: Buffer.from(log, 'hex'), size, root });
     const { hash: sumRoot, sum: total, count: tenants } = this.tree.root();

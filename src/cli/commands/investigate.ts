@@ -68,13 +68,14 @@ export const INVESTIGATE_COMMAND = command({
     },
     rebuild: { doc: 'Make the index anew.' },
     ...FILTERS,
-    limit: { value: 'N', doc: 'Rows of each list; 0 is all.', fallback: '1000' },
+    limit: { value: 'N', doc: 'Rows of each list; 0 is all.', fallback: '100; 1000 of --json and --csv' },
     csv: { value: 'PART', choices: CSV_PARTS, doc: 'Print this part as CSV.' },
     proofs: { value: 'DIR', doc: 'Write the proof of silence of each silent tenant into this folder.' },
   },
   async run(input, context) {
     const place = await placeOf(input, context);
-    const limit = numberOf(input.limit ?? '1000');
+    const whole = context.output.json || input.csv !== null;
+    const limit = numberOf(input.limit ?? (whole ? '1000' : '100'));
     const filters = filtersOf(input);
     // Loads a native add-on: no other command does, and no server.
     const incident = await import('../../incident/index.ts');
