@@ -27,6 +27,14 @@ export function isComplete(chains: readonly (readonly string[])[], done: readonl
   return chains.some((chain) => chain.length === done.length && startsWith(chain, done));
 }
 
+/**
+ * Whether a certificate that was issued after these steps were shown stands for the whole chain. Its own key is the
+ * publickey step; a passkey, bound to its origin and with its user verified, is more than any chain asks for.
+ */
+export function standsFor(chain: Chain, shown: readonly string[]): boolean {
+  return shown.includes('passkey') || chain.every((factor) => factor === 'publickey' || shown.includes(factor));
+}
+
 export function methodsFor(factors: readonly Factor[]): string[] {
   return [...new Set(factors.flatMap((factor) => METHODS[factor]))];
 }

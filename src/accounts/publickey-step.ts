@@ -11,26 +11,59 @@ import type { PublicKey } from '../sshkeys/public-key.ts';
 import { KeyRefused } from '../sshkeys/refusal.ts';
 import type { PresenceDemands } from '../sshkeys/signature.ts';
 import type { Account } from './account.ts';
+import type { OwnAuthority } from './authority-own.ts';
+import type { IssuedCertificate } from './certificate-store.ts';
 import type { AccountStore } from './store.ts';
 
 export type KeyFault =
   | CertificateFault
+  | 'certificate-unknown'
+  | 'certificate-withdrawn'
   | 'algorithm-refused'
   | 'key-malformed'
   | 'key-unknown'
   | 'key-revoked'
   | 'key-expired'
+  | 'key-suspended'
   | 'key-address';
 
 /** A credential that proved a step. `source` says in which table it stands. */
 export interface UsedCredential {
   readonly factor: 'publickey' | 'password' | 'totp';
   readonly id: string;
-  readonly source: 'credential' | 'authority';
+  readonly source: 'credential' | 'authority' | 'certificate';
   /** For lists and records: "publickey SHA256:...". Never a secret. */
   readonly description: string;
   /** What a revocation may name later, so that sessions which it opened can be ended. */
   readonly key: UsedKey | null;
+  /** Only of certificates that we issued. */
+  readonly issued?: IssuedCertificate;
+}
+
+/** Of our own authority; absent where there is none. */
+export type OwnCertificates = Pick<OwnAuthority, 'blob' | 'find' | 'stands' | 'standsBySerial' | 'markUsed'>;
+
+/** What acquaintances and budgets know a credential by: a certificate of each morning is no new one. */
+export function lastingIds({ id, issued }: UsedCredential): readonly string[] {
+  if (issued === undefined) return [id];
+  return issued.proofs.length > 0 ? issued.proofs : [issued.fingerprint];
+}
+
+/** Ids whose removal ends what this opened. */
+export function proofIds({ id, issued }: UsedCredential): readonly string[] {
+  return [id, ...(issued?.proofs ?? [])];
+}
+
+interface Standing {
+  readonly store: Pick<AccountStore, 'authority' | 'credential' | 'suspendedSince'>;
+  readonly certificates?: OwnCertificates;
+}
+
+/** It may have been taken away since it was verified. */
+export function stillStands({ store, certificates }: Standing, { source, id, issued }: UsedCredential): boolean {
+  if (source === 'certificate') return issued !== undefined && certificates?.standsBySerial(issued.serial) === true;
+  if (source === 'authority') return store.authority(id) !== null;
+  return store.credential(id) !== null && store.suspendedSince(id) === null;
 }
 
 export interface UsedKey {
@@ -53,11 +86,11 @@ export interface KeyOffer {
 
 const refused = (fault: KeyFault): KeyJudgement => ({ usable: false, fault });
 
-export function judgeKey(store: AccountStore, offer: KeyOffer): KeyJudgement {
+export function judgeKey(store: AccountStore, offer: KeyOffer, own?: OwnCertificates): KeyJudgement {
   const algorithm = signatureAlgorithm(offer.algorithm);
   if (algorithm === null) return refused('algorithm-refused');
   try {
-    return algorithm.certificate ? judgeCertificate(store, offer) : judgePlainKey(store, offer);
+    return algorithm.certificate ? judgeCertificate(store, offer, own) : judgePlainKey(store, offer);
   } catch (error) {
     if (error instanceof KeyRefused) return refused('key-malformed');
     throw error;
@@ -72,6 +105,7 @@ function judgePlainKey(store: AccountStore, { account, algorithm, blob, address,
   const { from, expires, touchRequired, verifyRequired } = credential.restrictions;
   if (store.isRevoked('fingerprint', '', credential.fingerprint)) return refused('key-revoked');
   if (expires !== null && now >= expires) return refused('key-expired');
+  if (store.suspendedSince(credential.id) !== null) return refused('key-suspended');
   if (from !== null && !parseAddressList(from).matches(address)) return refused('key-address');
   const print = credential.fingerprint;
   const proof = { description: `publickey ${print}`, key: { fingerprint: print, certificate: null } };
@@ -79,9 +113,16 @@ function judgePlainKey(store: AccountStore, { account, algorithm, blob, address,
   return { usable: true, key, demands: { touch: touchRequired, verified: verifyRequired }, used };
 }
 
-function judgeCertificate(store: AccountStore, { account, algorithm, blob, address, now }: KeyOffer): KeyJudgement {
-  const certificate = parseCertificate(blob);
-  if (signatureAlgorithm(algorithm)?.row.keyType !== certificate.key.type) return refused('algorithm-refused');
+function judgeCertificate(store: AccountStore, offer: KeyOffer, own: OwnCertificates | undefined): KeyJudgement {
+  const certificate = parseCertificate(offer.blob);
+  if (signatureAlgorithm(offer.algorithm)?.row.keyType !== certificate.key.type) return refused('algorithm-refused');
+  // Also when a tenant trusts the same key: of ours only what we have issued counts.
+  if (own?.blob?.equals(certificate.authority.blob) === true) return judgeOwn(store, offer, certificate, own);
+  return judgeForeign(store, offer, certificate);
+}
+
+function judgeForeign(store: AccountStore, offer: KeyOffer, certificate: Certificate): KeyJudgement {
+  const { account, address, now } = offer;
   const authority = store
     .authorities(account?.tenant ?? '')
     .find((known) => known.blob.equals(certificate.authority.blob));
@@ -96,6 +137,28 @@ function judgeCertificate(store: AccountStore, { account, algorithm, blob, addre
   if (!verdict.valid) return refused(verdict.fault);
   if (account === null || authority === undefined) return refused('certificate-authority-unknown');
   const used = { factor: 'publickey', id: authority.id, source: 'authority', ...proofOf(certificate) } as const;
+  return { usable: true, key: certificate.key, demands: verdict.demands, used };
+}
+
+/** The name in the certificate is not enough: the row of its issue says for whom and on what it rests. */
+function judgeOwn(
+  store: AccountStore,
+  { account, address, now }: KeyOffer,
+  certificate: Certificate,
+  own: OwnCertificates,
+): KeyJudgement {
+  const principal = account?.login ?? '';
+  const where = { role: 'user', principal, now, address, authorities: [certificate.authority] } as const;
+  const verdict = checkCertificate(certificate, { ...where, revocations: revocationsOf(store) });
+  if (!verdict.valid) return refused(verdict.fault);
+  const issued = own.find(certificate);
+  if (issued === null) return refused('certificate-unknown');
+  if (issued.account !== account?.id) return refused('certificate-principal');
+  if (!own.stands(issued)) return refused('certificate-withdrawn');
+  const { description, key } = proofOf(certificate);
+  const shown = issued.factors.length === 0 ? 'by an administrator' : `after ${issued.factors.join('+')}`;
+  const proof = { description: `${description}, issued ${shown}`, key, issued };
+  const used = { factor: 'publickey', id: issued.id, source: 'certificate', ...proof } as const;
   return { usable: true, key: certificate.key, demands: verdict.demands, used };
 }
 

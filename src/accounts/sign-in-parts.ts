@@ -3,8 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Sealer } from '../keys/sealer.ts';
 import type { Account } from './account.ts';
-import type { Chain } from './chains.ts';
-import type { UsedCredential } from './publickey-step.ts';
+import type { OwnCertificates, UsedCredential } from './publickey-step.ts';
 import type { Slowing } from './slowing.ts';
 import type { AccountStore } from './store.ts';
 import type { WorkLine } from './work-line.ts';
@@ -12,7 +11,8 @@ import type { WorkLine } from './work-line.ts';
 export interface SignInSuccess {
   readonly result: 'success';
   readonly account: Account;
-  readonly factors: Chain;
+  /** Kinds of the steps, in order; a certificate of ours that stands for a whole chain is `certificate`. */
+  readonly factors: readonly string[];
   readonly credentials: readonly UsedCredential[];
 }
 
@@ -46,6 +46,8 @@ export interface SignInParts {
   /** One of each for the whole broker. */
   readonly passwords: WorkLine;
   readonly slowing: Slowing;
+  /** Those that we issued ourselves. */
+  readonly certificates?: OwnCertificates;
   readonly limits: {
     /** Failed steps until the connection is ended. */
     readonly tries: number;

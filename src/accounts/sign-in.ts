@@ -5,12 +5,13 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { verifySignature } from '../sshkeys/signature.ts';
-import { isComplete, methodsFor, nextFactors, spell } from './chains.ts';
+import { isComplete, methodsFor, nextFactors, standsFor } from './chains.ts';
+import type { Account } from './account.ts';
 import type { Factor } from './chains.ts';
 import { decoyChains } from './decoy.ts';
 import { checkPassword, checkTotp } from './guessable-steps.ts';
-import { judgeKey, signedBytes } from './publickey-step.ts';
-import type { UsedCredential } from './publickey-step.ts';
+import { judgeKey, signedBytes, stillStands } from './publickey-step.ts';
+import type { KeyJudgement, UsedCredential } from './publickey-step.ts';
 import { SignInCourse } from './sign-in-course.ts';
 import type { SignInConnection, SignInFailure, SignInOutcome, SignInParts, SignInSuccess } from './sign-in-parts.ts';
 
@@ -48,8 +49,8 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
     const found = { acceptable: false };
     const answer = await this.step(user, () => {
       const account = this.account();
-      const judgement = judgeKey(this.parts.store, { account, algorithm, blob, ...this.hereAndNow() });
-      found.acceptable = judgement.usable && account?.status === 'active' && this.next().includes('publickey');
+      const judgement = this.judge(account, algorithm, blob);
+      found.acceptable = judgement.usable && account?.status === 'active' && this.takes(account, judgement.used);
       return this.countQuery() ?? this.failure(false);
     });
     return { acceptable: found.acceptable && answer.result === 'failure', answer };
@@ -136,10 +137,10 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
     signature: Buffer,
     hostKey: Buffer | null,
   ): SignInOutcome | Promise<SignInOutcome> {
-    if (!this.next().includes('publickey')) return this.failed('publickey', 'method-not-allowed');
     const account = this.account();
-    const judgement = judgeKey(this.parts.store, { account, algorithm, blob, ...this.hereAndNow() });
+    const judgement = this.judge(account, algorithm, blob);
     if (!judgement.usable) return this.failed('publickey', judgement.fault);
+    if (!this.takes(account, judgement.used)) return this.failed('publickey', 'method-not-allowed');
     if (account?.status !== 'active') return this.failed('publickey', 'account-suspended');
     if (hostKey !== null && !this.isOwnHostKey(hostKey)) return this.failed('publickey', 'host-key-other');
     const { sessionId } = this.connection;
@@ -147,6 +148,15 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
     const verdict = verifySignature(judgement.key, algorithm, signature, signed, judgement.demands);
     if (!verdict.valid) return this.failed('publickey', verdict.fault);
     return this.passed(judgement.used, false);
+  }
+
+  private judge(account: Account | null, algorithm: string, blob: Buffer): KeyJudgement {
+    const { store, certificates } = this.parts;
+    return judgeKey(store, { account, algorithm, blob, ...this.hereAndNow() }, certificates);
+  }
+
+  private takes(account: Account | null, used: UsedCredential): boolean {
+    return this.next().includes('publickey') || (this.done.length === 0 && isWhole(account, [used]));
   }
 
   private isOwnHostKey(claimed: Buffer): boolean {
@@ -161,7 +171,7 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
     this.done = [...this.done, used.factor];
     this.used = [...this.used, used];
     const account = this.account();
-    if (account !== null && isComplete(account.chains, this.done)) return this.complete(account.id);
+    if (account !== null && this.isSatisfied(account)) return this.complete(account.id);
     this.report('sign-in step passed', { factor: used.factor });
     const next = this.next();
     return interactive && next.includes('totp') ? this.prompt('totp') : this.failure(true);
@@ -170,14 +180,13 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
   /** Everything is looked at once more inside the transaction: an account or key may have gone since its step. */
   private async complete(id: string): Promise<SignInOutcome> {
     const { store, clock, signedIn } = this.parts;
-    const [factors, credentials] = [this.done, this.used];
+    const credentials = this.used;
+    const factors = credentials.map(({ factor, source }) => (source === 'certificate' ? source : factor));
     const success = await store.write((): SignInSuccess | null => {
       const account = store.account(id);
-      const stands = ({ source, id: credential }: UsedCredential) =>
-        (source === 'authority' ? store.authority(credential) : store.credential(credential)) !== null;
-      if (account?.status !== 'active' || !isComplete(account.chains, factors)) return null;
-      if (this.over !== null || !credentials.every(stands)) return null;
-      for (const credential of credentials) store.markUsed(credential.id, clock.now());
+      if (account?.status !== 'active' || !this.isSatisfied(account)) return null;
+      if (this.over !== null || !credentials.every((used) => stillStands(this.parts, used))) return null;
+      this.markUsed(credentials, clock.now());
       const found: SignInSuccess = { result: 'success', account, factors, credentials };
       signedIn?.(found);
       return found;
@@ -187,8 +196,20 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
       return this.failed('none', 'changed-meanwhile');
     }
     this.over = 'already signed in';
-    this.report('signed in', { factors: spell(factors), by: credentials.map(({ description }) => description) });
+    this.report('signed in', { factors: factors.join('+'), by: credentials.map(({ description }) => description) });
     return success;
+  }
+
+  private isSatisfied({ chains }: Account): boolean {
+    return isComplete(chains, this.done) || isWhole({ chains }, this.used);
+  }
+
+  private markUsed(credentials: readonly UsedCredential[], at: number): void {
+    const { store, certificates } = this.parts;
+    for (const { id, issued } of credentials) {
+      if (issued === undefined) store.markUsed(id, at);
+      else certificates?.markUsed(issued.serial, at);
+    }
   }
 
   private prompt(factor: 'password' | 'totp'): SignInOutcome {
@@ -197,6 +218,16 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
   }
 
   protected failure(partial: boolean): SignInFailure {
-    return { result: 'failure', methods: methodsFor(this.next()), partial };
+    const methods = methodsFor(this.next());
+    // A certificate of ours may stand for any chain; whoever asks cannot tell from this which logins there are.
+    const certificates = this.done.length === 0 && (this.parts.certificates?.blob ?? null) !== null;
+    return { result: 'failure', methods: certificates ? [...new Set(['publickey', ...methods])] : methods, partial };
   }
+}
+
+/** One certificate of ours stands for a chain by what was shown when it was issued. */
+function isWhole(account: Pick<Account, 'chains'> | null, used: readonly UsedCredential[]): boolean {
+  const [only, ...more] = used;
+  const shown = more.length === 0 ? only?.issued?.factors : undefined;
+  return shown !== undefined && account?.chains.some((chain) => standsFor(chain, shown)) === true;
 }

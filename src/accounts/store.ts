@@ -32,6 +32,10 @@ export interface AccountStore {
   authority(id: string): Authority | null;
   /** Null = of all tenants. */
   authorities(tenant: string | null): Authority[];
+  /** Since when a key that nobody used is out of use; null = it is not. */
+  suspendedSince(credential: string): number | null;
+  /** Keys of active accounts that were last used, added or put back into use before then, and are in use. */
+  keysUnusedSince(before: number): KeyCredential[];
   isRevoked(kind: RevocationKind, authority: string, value: string): boolean;
   revocations(): Revocation[];
   /** 32 random bytes that this installation keeps for ever; made at the first start. Not secret from the operator. */
@@ -50,6 +54,9 @@ export interface AccountStore {
   markUsed(id: string, at: number): void;
   /** True for exactly one caller per step, and never for a step at or before one that was taken. */
   spendTotpStep(credential: string, step: number): boolean;
+  /** Null puts it back into use; `at` counts as a use. */
+  setSuspended(credential: string, since: number | null, at: number): void;
+  setKeyExpiry(credential: string, expires: number): boolean;
   addAuthority(authority: Authority): void;
   removeAuthority(id: string): boolean;
   addRevocation(revocation: Revocation): void;

@@ -3,17 +3,16 @@
  * of an older server there and its customers see no change. A missing one is made, durable before anyone sees it; one
  * that cannot be used stops the start, because serving without it would look like an attack to every client.
  */
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { writeDurableFile } from '../base/durable-file.ts';
-import { WaybillError } from '../base/errors.ts';
 import type { Certificate } from '../sshkeys/certificate.ts';
 import { generateHostKey, parseHostCertificate, parseHostKey } from '../sshkeys/host-key.ts';
 import type { HostKeyKind } from '../sshkeys/host-key.ts';
 import { formatPrivateKey } from '../sshkeys/private-key.ts';
 import type { PrivateKey } from '../sshkeys/private-key.ts';
 import { publicKeyLine } from '../sshkeys/public-key.ts';
-import { KeyRefused } from '../sshkeys/refusal.ts';
+import { parsed, readBounded, readPrivate, unusable } from './key-files.ts';
 
 export interface LoadedHostKey {
   readonly kind: HostKeyKind;
@@ -26,7 +25,6 @@ export interface LoadedHostKey {
 
 /** In the order in which they are offered. */
 const KINDS: readonly HostKeyKind[] = ['ed25519', 'ecdsa', 'rsa'];
-const FILE_MAX = 64 * 1024;
 
 export async function openHostKeys(folder: string, now: number): Promise<LoadedHostKey[]> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -61,44 +59,4 @@ async function readCertificate(file: string, key: PrivateKey, now: number): Prom
   const line = await readBounded(name);
   if (line === null) return null;
   return { line: line.text.trim(), parsed: parsed(name, () => parseHostCertificate(line.text, key, now)) };
-}
-
-async function readPrivate(file: string): Promise<string | null> {
-  const found = await readBounded(file);
-  if (found === null) return null;
-  if ((found.mode & 0o077) !== 0) {
-    const mode = (found.mode & 0o777).toString(8);
-    throw unusable(file, `others can read it (mode ${mode}). If nobody has, run: chmod 600 ${file}`);
-  }
-  return found.text;
-}
-
-async function readBounded(file: string): Promise<{ text: string; mode: number } | null> {
-  let handle;
-  try {
-    handle = await open(file, 'r');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw unusable(file, 'it cannot be opened', error);
-  }
-  try {
-    const { mode, size } = await handle.stat();
-    if (size > FILE_MAX) throw unusable(file, 'it is too long for a key');
-    return { text: await readFile(handle, 'utf8'), mode };
-  } finally {
-    await handle.close();
-  }
-}
-
-function parsed<T>(file: string, parse: () => T): T {
-  try {
-    return parse();
-  } catch (error) {
-    if (error instanceof KeyRefused) throw unusable(file, error.message, error);
-    throw error;
-  }
-}
-
-function unusable(file: string, why: string, cause?: unknown): WaybillError {
-  return new WaybillError('data-folder-invalid', `the host key file ${file} cannot be used: ${why}`, { cause });
 }

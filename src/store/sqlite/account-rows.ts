@@ -40,6 +40,9 @@ CREATE TABLE IF NOT EXISTS revocations (
   kind TEXT NOT NULL, authority TEXT NOT NULL, value TEXT NOT NULL, created INTEGER NOT NULL,
   PRIMARY KEY (kind, authority, value)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS credential_rests (
+  credential TEXT PRIMARY KEY REFERENCES credentials (id) ON DELETE CASCADE, suspended INTEGER, changed INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS installation (only INTEGER PRIMARY KEY CHECK (only = 1), salt BLOB NOT NULL) STRICT;`;
 
 type Row = Record<string, SQLOutputValue>;

@@ -13,7 +13,6 @@ import type {
 } from '../../accounts/account.ts';
 import type { Chain } from '../../accounts/chains.ts';
 import type { AccountStore } from '../../accounts/store.ts';
-import { WaybillError } from '../../base/errors.ts';
 import {
   ACCOUNTS_SCHEMA,
   columnsOf,
@@ -28,6 +27,7 @@ import {
   toTotp,
 } from './account-rows.ts';
 import type { Database } from './database.ts';
+import { taken } from './taken.ts';
 
 const STATEMENTS = {
   account: 'SELECT * FROM accounts WHERE id = ?',
@@ -50,6 +50,15 @@ const STATEMENTS = {
   markCredential: 'UPDATE credentials SET last_used = ?2 WHERE id = ?1',
   markAuthority: 'UPDATE authorities SET last_used = ?2 WHERE id = ?1',
   spendStep: "UPDATE credentials SET last_step = ?2 WHERE id = ?1 AND kind = 'totp' AND last_step < ?2",
+
+  suspended: 'SELECT suspended FROM credential_rests WHERE credential = ?',
+  setSuspended: `INSERT INTO credential_rests VALUES (?1, ?2, ?3)
+    ON CONFLICT (credential) DO UPDATE SET suspended = ?2, changed = ?3`,
+  unused: `SELECT c.* FROM credentials c JOIN accounts a ON a.id = c.account
+    LEFT JOIN credential_rests r ON r.credential = c.id
+    WHERE c.kind = 'key' AND a.status = 'active' AND r.suspended IS NULL
+    AND max(c.created, coalesce(c.last_used, 0), coalesce(r.changed, 0)) < ?`,
+  setExpiry: "UPDATE credentials SET expires = ?2 WHERE id = ?1 AND kind = 'key'",
 
   authority: 'SELECT * FROM authorities WHERE id = ?',
   authorities: 'SELECT * FROM authorities WHERE ?1 IS NULL OR tenant = ?1 ORDER BY created, id',
@@ -115,6 +124,14 @@ export class SqliteAccounts implements AccountStore {
 
   keysOf(account: string): KeyCredential[] {
     return this.sql.ofKind.all(account, 'key').map(toKey);
+  }
+
+  suspendedSince(credential: string): number | null {
+    return (this.sql.suspended.get(credential)?.['suspended'] as number | null | undefined) ?? null;
+  }
+
+  keysUnusedSince(before: number): KeyCredential[] {
+    return this.sql.unused.all(before).map(toKey);
   }
 
   authority(id: string): Authority | null {
@@ -185,6 +202,14 @@ export class SqliteAccounts implements AccountStore {
     return this.sql.spendStep.run(credential, step).changes === 1;
   }
 
+  setSuspended(credential: string, since: number | null, at: number): void {
+    this.sql.setSuspended.run(credential, since, at);
+  }
+
+  setKeyExpiry(credential: string, expires: number): boolean {
+    return this.sql.setExpiry.run(credential, expires).changes === 1;
+  }
+
   addAuthority({ id, tenant, label, algorithm, blob, fingerprint, created, lastUsed }: Authority): void {
     taken('the tenant has this authority already', () =>
       this.sql.addAuthority.run(id, tenant, label, algorithm, blob, fingerprint, created, lastUsed),
@@ -197,17 +222,5 @@ export class SqliteAccounts implements AccountStore {
 
   addRevocation({ kind, authority, value, created }: Revocation): void {
     this.sql.addRevocation.run(kind, authority, value, created);
-  }
-}
-
-const SQLITE_CONSTRAINT_UNIQUE = 2067;
-
-function taken(message: string, insert: () => unknown): void {
-  try {
-    insert();
-  } catch (cause) {
-    if (cause instanceof Error && 'errcode' in cause && cause.errcode === SQLITE_CONSTRAINT_UNIQUE)
-      throw new WaybillError('already-exists', message, { cause });
-    throw cause;
   }
 }
