@@ -14,7 +14,8 @@ import type { Account, AccountStatus, Authority, Credential, KeyCredential, Revo
 import { checkChains, DEFAULT_CHAINS, spell } from './chains.ts';
 import { isFingerprint, readKeyLine } from './key-lines.ts';
 import { isLogin, LOGIN_RULE } from './login.ts';
-import { checkPasswordRules, hashPassword } from './passwords.ts';
+import type { BreachedPasswords } from './breached-passwords.ts';
+import { checkPasswordRules, hashPassword, isLongAlone } from './passwords.ts';
 import type { AccountStore } from './store.ts';
 import { totpPurpose } from './totp-secret.ts';
 import { base32, TOTP_SECRET_BYTES, totpUri } from './totp.ts';
@@ -27,6 +28,8 @@ export interface AccountsParts {
   readonly ledger: Ledger | null;
   /** The name that authenticator apps show. */
   readonly issuer: string;
+  /** What no new password may be among. */
+  readonly breached?: BreachedPasswords;
 }
 
 export interface NewAccount {
@@ -37,6 +40,8 @@ export interface NewAccount {
 }
 
 const KEYS_MAX = 64;
+/** Label of a password that may sign in alone: its length cannot be told from its hash later. */
+const LONG = 'long';
 
 export class Accounts {
   private readonly parts: AccountsParts;
@@ -102,6 +107,12 @@ export class Accounts {
   ): Promise<Account> {
     const account = this.get(login);
     const checked = checkChains(chains);
+    const password = this.parts.store.passwordOf(account.id);
+    if (checked.some(isPasswordAlone) && password !== null && password.label !== LONG)
+      throw new WaybillError(
+        'option-invalid',
+        'the password was set to be used with another step and may be short; take it away before, and set a new one after',
+      );
     await this.change(account, by, 'account.require', { chains: checked.map(spell) }, () => {
       present(this.parts.store.setChains(account.id, checked));
     });
@@ -126,11 +137,22 @@ export class Accounts {
   async setPassword(login: string, password: string | null, by: Acting = LOCAL_OPERATOR): Promise<Account> {
     const account = this.get(login);
     if (password === null) return this.removeOfKind(account, 'password', by);
-    checkPasswordRules(password, login);
+    await this.checkNewPassword(password, account);
     const hash = await hashPassword(Buffer.from(password));
-    const credential: Credential = { ...this.fresh(account, ''), kind: 'password', hash };
+    const label = isLongAlone(password) ? LONG : '';
+    const credential: Credential = { ...this.fresh(account, label), kind: 'password', hash };
     await this.put(account, by, 'account.password', credential, {});
     return account;
+  }
+
+  /** Throws `option-invalid` saying which rule is not met. */
+  async checkNewPassword(password: string, { login, chains }: Pick<Account, 'login' | 'chains'>): Promise<void> {
+    checkPasswordRules(password, login, chains.some(isPasswordAlone));
+    if ((await this.parts.breached?.contains(password)) === true)
+      throw new WaybillError(
+        'option-invalid',
+        'the password is known from a breach; choose one that you use nowhere else',
+      );
   }
 
   /** `line` is one of an authorized_keys file. Throws `option-invalid` with what is wrong about it. */
@@ -291,6 +313,10 @@ export class Accounts {
       this.parts.ledger?.append(tenant, event);
     });
   }
+}
+
+function isPasswordAlone(chain: readonly string[]): boolean {
+  return chain.length === 1 && chain[0] === 'password';
 }
 
 function newId(): string {

@@ -18,7 +18,8 @@ const MEMORY_MAX = 262_144;
 const PASSES_MAX = 16;
 
 export const PASSWORD_BYTES_MAX = 1024;
-export const PASSWORD_LENGTH_MIN = 12;
+export const PASSWORD_LENGTH_MIN = 8;
+export const PASSWORD_LENGTH_ALONE = 15;
 
 /** Of no password: nobody knows one with this tag. Verifying against it costs what a real one costs. */
 export const DUMMY_HASH = format(COST, Buffer.alloc(SALT_BYTES, 0x57), Buffer.alloc(TAG_BYTES));
@@ -76,23 +77,33 @@ function parse(hash: string): { cost: Cost; salt: Buffer; tag: Buffer } {
   return { cost, salt: Buffer.from(salt, 'base64'), tag: Buffer.from(tag, 'base64') };
 }
 
-/** Throws `option-invalid` saying which rule is not met. Length carries the strength (NIST SP 800-63B); no character classes. */
-export function checkPasswordRules(password: string, login: string): void {
-  const failed = RULES.find(([holds]) => !holds(password.normalize('NFC'), login));
+/**
+ * Throws `option-invalid` saying which rule is not met. NIST SP 800-63B-4 section 3.1.1.2: 15 characters where the
+ * password signs in alone, 8 beside another factor; no classes of characters, no end of its own; and a list of what is
+ * tried first, to which the words below belong (breached-passwords.ts has the rest).
+ */
+export function checkPasswordRules(password: string, login: string, alone = true): void {
+  const text = password.normalize('NFC');
+  const least = alone ? PASSWORD_LENGTH_ALONE : PASSWORD_LENGTH_MIN;
+  if (Array.from(text).length < least)
+    throw new WaybillError('option-invalid', `the password must have at least ${least} characters`);
+  const failed = RULES.find(([holds]) => !holds(text, login));
   if (failed !== undefined) throw new WaybillError('option-invalid', `the password ${failed[1]}`);
 }
 
+/** Whether it is long enough to sign in without anything else. */
+export function isLongAlone(password: string): boolean {
+  return Array.from(password.normalize('NFC')).length >= PASSWORD_LENGTH_ALONE;
+}
+
 const RULES: readonly (readonly [(password: string, login: string) => boolean, string])[] = [
-  [
-    (password) => Array.from(password).length >= PASSWORD_LENGTH_MIN,
-    `must have at least ${PASSWORD_LENGTH_MIN} characters`,
-  ],
   [
     (password) => Buffer.byteLength(password) <= PASSWORD_BYTES_MAX,
     `must have at most ${PASSWORD_BYTES_MAX} bytes in UTF-8`,
   ],
   [(password) => !/\p{Cc}/u.test(password), 'must not hold control characters'],
   [(password) => password.isWellFormed(), 'must be valid Unicode'],
+  // Part of the list of what is tried first (one character again and again), not a rule of composition.
   [(password) => new Set(password).size >= 5, 'must have at least 5 different characters'],
   [
     (password, login) => login.length < 4 || !password.toLowerCase().includes(login.toLowerCase()),

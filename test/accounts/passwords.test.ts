@@ -56,13 +56,29 @@ describe('password hashes', () => {
 
 describe('password rules', () => {
   it('take long ones of any kind', () => {
-    for (const good of ['correct horse battery staple', 'пароль длинный', 'x1y2z3a4b5c6', 'ab cd ef '.repeat(110)])
+    for (const good of [
+      'correct horse battery staple',
+      'пароль длинный один',
+      'x1y2z3a4b5c6d7e',
+      'ab cd ef '.repeat(110),
+    ])
       assert.doesNotThrow(() => {
         checkPasswordRules(good, 'ada');
       });
   });
+  it('take shorter ones only beside another step, and none below 8', () => {
+    assert.doesNotThrow(() => {
+      checkPasswordRules('x1y2z3a4', 'ada', false);
+    });
+    assert.throws(() => {
+      checkPasswordRules('x1y2z3a4', 'ada');
+    }, /at least 15/);
+    assert.throws(() => {
+      checkPasswordRules('x1y2z3a', 'ada', false);
+    }, /at least 8/);
+  });
   for (const [password, message] of [
-    ['short', /at least 12/],
+    ['short', /at least 8/],
     ['a'.repeat(20), /different/],
     ['x'.repeat(1025), /at most 1024/],
     ['line\nbreak in it', /control/],
@@ -75,7 +91,7 @@ describe('password rules', () => {
   ] as const) {
     it(`refuse ${JSON.stringify(password).slice(0, 20)}`, () => {
       assert.throws(() => {
-        checkPasswordRules(password, 'lovelace');
+        checkPasswordRules(password, 'lovelace', false);
       }, message);
     });
   }

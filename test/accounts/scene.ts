@@ -2,6 +2,7 @@
 import { createSecretKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { Accounts } from '../../src/accounts/accounts.ts';
+import type { AccountsParts } from '../../src/accounts/accounts.ts';
 import { signedBytes } from '../../src/accounts/publickey-step.ts';
 import { SignIn, SIGN_IN_LIMITS } from '../../src/accounts/sign-in.ts';
 import type { SignInOutcome, SignInParts } from '../../src/accounts/sign-in.ts';
@@ -59,6 +60,12 @@ export class Scene {
     const shared = { store: this.store, sealer, clock };
     this.parts = { ...shared, log, passwords: new WorkLine(), slowing: new Slowing(), limits };
     this.accounts = new Accounts({ ...shared, ledger: null, issuer: 'Waybill test' });
+  }
+
+  /** The same store, other rules. */
+  accountsWith(more: Partial<AccountsParts>): Accounts {
+    const { store, sealer, clock } = this.parts;
+    return new Accounts({ store, sealer, clock, ledger: null, issuer: 'Waybill test', ...more });
   }
 
   async account(login: string, chains?: string[][]) {
