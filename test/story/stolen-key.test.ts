@@ -4,11 +4,12 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import type { ByteRange } from '../../src/base/ranges.ts';
 import type { Answer } from '../../src/incident/answer.ts';
+import type { PackReport } from '../../src/ledger/verify/pack/verify-pack.ts';
 import { content } from '../interop/suite.ts';
 import { Operator, waybillAt } from './operator.ts';
 import type { Customer } from './operator.ts';
@@ -157,13 +158,63 @@ suite('a stolen key', () => {
   });
 
   test('the whole ledger verifies, with nothing but the key', async () => {
-    const { code, output } = await waybillAt(operator.temporary, [
-      'verify',
-      join(operator.data, 'ledger'),
-      '--key',
-      vkey,
-    ]);
+    const ledger = join(operator.data, 'ledger');
+    const { code, output } = await waybillAt(operator.temporary, ['verify', ledger, '--key', vkey]);
     assert.equal(code, 0, output);
+  });
+
+  test('eleven customers get a proof of silence and one its list, which verify with nothing but the key', async () => {
+    const victim = customers[STOLEN] as Customer;
+    const asked = ['--ledger', join(operator.data, 'ledger'), '--key', vkey, '--from', night.from, '--to', night.to];
+    const signing = ['--signing-key', join(operator.data, 'keys', 'ledger.key')];
+    for (const { tenant } of customers) {
+      // What a customer has: one folder with the pack and the key in it.
+      const desk = join(operator.temporary, `desk of ${tenant}`);
+      mkdirSync(desk);
+      writeFileSync(join(desk, 'vkey'), vkey);
+      const made = await waybillAt(operator.temporary, [
+        ...['pack', tenant, '--out', join(desk, 'evidence.pack'), ...asked, '--address', THIEF, ...signing],
+      ]);
+      assert.equal(made.code, 0, made.output);
+      const verified = await waybillAt(desk, ['verify', 'evidence.pack', '--key', 'vkey', '--json']);
+      assert.equal(verified.code, 0, verified.output);
+      checkReport(JSON.parse(verified.output) as PackReport, tenant, victim);
+      const pack = readFileSync(join(desk, 'evidence.pack'));
+      for (const other of customers)
+        if (other.tenant !== tenant)
+          assert.ok(!pack.includes(other.tenant), `the pack of ${tenant} names ${other.tenant}`);
+    }
+  });
+
+  function checkReport({ manifest, signed, findings, answer }: PackReport, tenant: string, victim: Customer): void {
+    assert.ok(signed && manifest !== null && answer !== null);
+    assert.deepEqual(findings, []);
+    assert.equal(manifest.name, tenant);
+    assert.equal(manifest.kind, tenant === victim.tenant ? 'scope' : 'silence');
+    if (manifest.kind === 'silence') return;
+    const files = answer['files'] as unknown as { path: string; sent: ByteRange[] }[];
+    const listed = new Map(files.filter(({ sent }) => sent.length > 0).map(({ path, sent }) => [path, sent]));
+    const got = readdirSync(join(loot, victim.folder))
+      .map((name) => [`/${name}`, statSync(join(loot, victim.folder, name)).size] as const)
+      .filter(([, size]) => size > 0);
+    assert.deepEqual(listed, new Map(got.map(([path, size]) => [path, [[0, size]]])));
+  }
+
+  test('whatever is changed in a pack is noticed', async () => {
+    const victim = customers[STOLEN] as Customer;
+    const silent = customers[0] as Customer;
+    for (const { tenant } of [victim, silent]) {
+      const desk = join(operator.temporary, `desk of ${tenant}`);
+      const pack = readFileSync(join(desk, 'evidence.pack'));
+      for (const part of [0.02, 0.3, 0.6, 0.98]) {
+        const forged = Buffer.from(pack);
+        const at = Math.floor(pack.length * part);
+        forged[at] = (forged[at] ?? 0) ^ 1;
+        writeFileSync(join(desk, 'forged.pack'), forged);
+        const { code, output } = await waybillAt(desk, ['verify', 'forged.pack', '--key', 'vkey']);
+        assert.notEqual(code, 0, `byte ${at} of ${pack.length} was changed: ${output}`);
+      }
+    }
   });
 });
 
