@@ -114,6 +114,7 @@ class IndexBuild {
   private readonly checkpoint: SignedCheckpoint;
   private readonly logs = new Map<string, IndexedLog>();
   private readonly targets = new Map<string, LogState>();
+  private lastLog = 0;
   private readonly batches: FilledBatch[] = [];
   private readonly heads = new Batch('heads', (batch) => this.batches.push(batch));
   private readonly states = new Batch('states', (batch) => this.batches.push(batch));
@@ -145,6 +146,8 @@ class IndexBuild {
   }
 
   private async loadLogs(): Promise<void> {
+    const { last } = await this.index.row('SELECT coalesce(max(log), 0) AS last FROM states');
+    this.lastLog = Number(last);
     for (const row of await this.index.rows('SELECT log, id, size, root, frontier, state FROM logs')) {
       const log = row as unknown as IndexedLog;
       this.logs.set(log.id, log);
@@ -175,7 +178,7 @@ class IndexBuild {
   private addHead({ index, head, states }: HeadChange): void {
     this.heads.u64(index).u64(head.time).u64(head.total).u32(head.tenants).end();
     for (const state of states) {
-      const log = this.logs.get(state.log) ?? this.newLog(state.log);
+      const log = this.numbered(state.log);
       // A log that a build before this one finished alone may be ahead of the heads that it finished.
       const before = this.targets.get(state.log);
       if (before === undefined || state.size >= before.size) this.targets.set(state.log, state);
@@ -183,10 +186,18 @@ class IndexBuild {
     }
   }
 
-  private newLog(id: string): IndexedLog {
-    const log = this.logs.size + 1;
+  /**
+   * Logs are numbered as the heads name them first. A build that was cut off has finished some of those that are new
+   * since the heads it had finished: they come by the same numbers again.
+   */
+  private numbered(id: string): IndexedLog {
+    const known = this.logs.get(id);
+    if (known !== undefined && known.log <= this.lastLog) return known;
+    const log = ++this.lastLog;
     if (log >= LOGS_MAX) throw new WaybillError('unsupported', `an index holds ${LOGS_MAX} logs at most`);
-    const fresh: IndexedLog = { log, id, size: 0, root: '', frontier: NOTHING, state: NOTHING };
+    if (known !== undefined && known.log !== log)
+      throw new WaybillError('ledger-damaged', 'the index is of other heads than these; make it anew with --rebuild');
+    const fresh: IndexedLog = known ?? { log, id, size: 0, root: '', frontier: NOTHING, state: NOTHING };
     this.logs.set(id, fresh);
     return fresh;
   }
@@ -196,7 +207,8 @@ class IndexBuild {
     return [...this.targets.values()]
       .flatMap(({ log: id, size, root }): ScanOrder[] => {
         const indexed = this.logs.get(id) as IndexedLog;
-        if (size === indexed.size) return [];
+        if (size === indexed.size && root.toString('hex') === indexed.root) return [];
+        if (size <= indexed.size) throw forked(id);
         const { log, frontier, state } = indexed;
         return [{ log, id, from: indexed.size, size, root: root.toString('latin1'), frontier, state }];
       })
@@ -247,6 +259,13 @@ class IndexBuild {
     await this.index.run('COMMIT');
     await this.index.run('CHECKPOINT');
   }
+}
+
+function forked(id: string): WaybillError {
+  return new WaybillError(
+    'ledger-damaged',
+    `${logFolder(id)}: the index knows another history of it: the history forked`,
+  );
 }
 
 function leafOf({ log, size, root }: LogState) {

@@ -70,9 +70,15 @@ async function runThread(waiting: ScanOrder[], thread: number, options: PoolOpti
   const worker = new Worker(path.join(import.meta.dirname, 'scan-worker.ts'), { workerData });
   const inbox = new Inbox(worker);
   try {
-    for (let order = waiting.shift(); order !== undefined; order = waiting.shift()) {
+    // The thread has its next log before this one is taken over: it never waits for the database alone.
+    const post = (): ScanOrder | undefined => {
+      const order = waiting.shift();
+      if (order !== undefined) worker.postMessage(order);
+      return order;
+    };
+    for (let order = post(), next; order !== undefined; order = next) {
+      next = post();
       const receiver = await options.receiver(order, thread);
-      worker.postMessage(order);
       await receive(inbox, receiver, new Int32Array(outstanding)).catch(async (error: unknown) => {
         waiting.length = 0;
         await receiver.abandon();
