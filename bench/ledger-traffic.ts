@@ -142,7 +142,9 @@ export class Traffic {
   }
 
   private software(time: number): string {
-    return SOFTWARE[Math.max(0, Math.min(SOFTWARE.length - 1, Math.floor((time - this.started) / this.spans)))] as string;
+    return SOFTWARE[
+      Math.max(0, Math.min(SOFTWARE.length - 1, Math.floor((time - this.started) / this.spans)))
+    ] as string;
   }
 
   private signIn(time: number): Uint8Array {
