@@ -29,6 +29,8 @@ import type { DataFolder } from './config/data-folder.ts';
 import type { ServerOptions } from './config/options.ts';
 import { readBanner } from './config/read-options.ts';
 import type { Address } from './config/values.ts';
+import { openEvents } from './broker/start-events.ts';
+import type { StartedEvents } from './broker/start-events.ts';
 import { checkNext } from './files/check.ts';
 import { Files } from './files/files.ts';
 import { UNLIMITED } from './files/parts.ts';
@@ -71,6 +73,7 @@ import { SqliteGrants } from './store/sqlite/policy.ts';
 import { Checkpointer } from './store/sqlite/checkpointer.ts';
 import { SpareRoom } from './store/sqlite/spare-room.ts';
 import manifest from '../package.json' with { type: 'json' };
+import { SqliteEvents } from './store/sqlite/events.ts';
 
 export interface Ready {
   readonly sftp: Address & { readonly fingerprints: readonly string[] };
@@ -143,6 +146,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   } catch (error) {
     await takeDown();
     throw error;
+    rooms.out.begin(() => ({
+      sessions: broker.connections.list().length,
+      connections: broker.connections.count,
+      fronts: broker.frontCount,
+      holds: rooms.budgets.holds.list().length,
+    }));
   }
 }
 
@@ -193,6 +202,11 @@ async function openRooms(
   const keys = await Keys.open(keyStore, rootKeys);
   const hostKeys = await openHostKeys(folder.keys, Date.now());
   const nameOf = (tenant: string): string => fileStore.tenant(tenant)?.name ?? '';
+  readonly out: StartedEvents;
+  readonly events: StartedEvents['events'];
+  readonly userAuthority: OwnAuthority;
+  readonly hostAuthority: HostAuthority;
+  readonly keyLife: KeyLife;
   const opening = await startLedger(options, folder, database, nameOf, log, undo);
   const { recorder: ledger, node, sequencer } = opening;
   const { budgets, acquaintances } = await startBudgets(options, database, ledger, log, undo);
@@ -236,7 +250,35 @@ async function openRooms(
     tenants,
     retries,
   };
-  return { log, ...opened, accountStore, accounts, hostKeys };
+  const out = openEvents({
+    ...{ options, log, sequencer, recorder: ledger, sealer: keys, software: manifest.version },
+    ...{ store: new SqliteEvents(database), entries: new SqliteLedger(database), tiles: new TileFolder(folder.ledger) },
+    tenantName: nameOf,
+  });
+  undo.push(() => out.stop());
+  const authorities = await openAuthorities(options, folder, database, accountStore, ledger);
+  const keyLife = new KeyLife({ store: accountStore, clock: SYSTEM_CLOCK, ledger });
+  return { log, ...opened, out, events: out.events, accountStore, accounts, hostKeys, ...authorities, keyLife };
+}
+
+async function openAuthorities(
+  options: ServerOptions,
+  folder: DataFolder,
+  database: Database,
+  accounts: SqliteAccounts,
+  ledger: Recorder,
+): Promise<Pick<Rooms, 'userAuthority' | 'hostAuthority'>> {
+  const store = new SqliteCertificates(database);
+  const parts = { store, clock: SYSTEM_CLOCK, ledger };
+  const userAuthority = new OwnAuthority({
+    ...parts,
+    accounts,
+    key: await openAuthorityKey(folder.keys, 'user', store.authorityUsed('user')),
+    hours: options['certificate-hours'],
+    credentialStands: (id) => accounts.credential(id) !== null,
+  });
+  const key = await openAuthorityKey(folder.keys, 'host', store.authorityUsed('host'));
+  return { userAuthority, hostAuthority: new HostAuthority({ ...parts, key, names: options['host-name'] }) };
 }
 
 /** Opened also when nothing is counted, so that what was held before can be seen and answered. */

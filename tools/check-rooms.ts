@@ -9,6 +9,7 @@ import type { Room } from './rooms.ts';
 const PACKAGES: ReadonlySet<string> = new Set([
   'zod',
   'pino',
+  'nodemailer',
   '@simplewebauthn/server',
   '@duckdb/node-api',
   '@duckdb/node-bindings',

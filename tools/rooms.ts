@@ -45,7 +45,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     room: 'broker',
-    imports: ['accounts', 'policy', 'files', 'keys', 'ledger', 'sshkeys', 'config', 'api', 'base'],
+    imports: ['accounts', 'policy', 'files', 'keys', 'ledger', 'events', 'sshkeys', 'config', 'api', 'base'],
   },
   { room: 'accounts', imports: ['sshkeys', 'ledger/changed.ts', 'base'], types: ['broker/calls.ts', 'keys/sealer.ts', 'ledger'] },
   { room: 'policy', imports: ['ledger/changed.ts', 'base'], types: ['keys/sealer.ts', 'ledger'] },
@@ -63,10 +63,24 @@ export const ROOMS: readonly Room[] = [
   { room: 'incident/packs', imports: ['ledger/core', 'ledger/verify', 'base'] },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.
+  { room: 'events', imports: ['ledger/core', 'ledger/changed.ts', 'base'], types: ['ledger', 'keys/sealer.ts'] },
+  // The process with the network: none of the ledger, only what it is told to send.
+  {
+    room: 'events/sender',
+    imports: [
+      'events/calls.ts',
+      'events/public-addresses.ts',
+      'events/target-address.ts',
+      'events/target-kinds.ts',
+      'broker/link.ts',
+      'front/confine.ts',
+      'base',
+    ],
+  },
   {
     room: 'store/sqlite',
     imports: ['base'],
-    types: ['accounts', 'files', 'policy', 'keys', 'ledger', 'broker/calls.ts'],
+    types: ['accounts', 'files', 'policy', 'keys', 'ledger', 'events', 'broker/calls.ts'],
   },
   { room: 'store/folder', imports: ['base'], types: ['files', 'keys', 'ledger'] },
   { room: 'api', imports: [] },

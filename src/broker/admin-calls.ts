@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { FACTORS } from '../accounts/chains.ts';
+import { EVENT_KINDS, TARGET_KINDS } from '../events/target.ts';
 import { KINDS_OF_ACQUAINTANCE } from '../policy/budgets/acquaintances.ts';
 import { DIMENSIONS } from '../policy/budgets/windows.ts';
 import type { Right } from '../policy/rights.ts';
@@ -116,6 +117,9 @@ const key = z.object({
   comment: z.string(),
   options: z.array(z.string()),
   added: moment,
+  lastUsed: moment.nullable(),
+  /** Since when it is out of use because nobody used it. */
+  suspended: moment.nullable(),
 });
 export type KeyRow = z.infer<typeof key>;
 
@@ -219,6 +223,25 @@ export interface AdminCallRow extends CallRow {
 export const ADMIN_CALLS = {
   'server.status': reads(
     nothing,
+const receiver = z.object({
+  name: label,
+  tenant: label.nullable(),
+  kind: z.enum(TARGET_KINDS),
+  /** Without what follows the host: that is often as good as a password. */
+  address: z.string(),
+  /** Kinds of entries; empty is all of them. */
+  only: z.array(z.string()),
+  added: moment,
+  /** Entries that are sealed and not confirmed. */
+  behind: count,
+  /** Events that were given up. */
+  dead: count,
+  failing: z.object({ since: moment, error: z.string(), nextTry: moment }).nullable(),
+});
+export type ReceiverRow = z.infer<typeof receiver>;
+const pem = z.string().max(262_144).nullable();
+const receiverName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
+
     z.object({
       version: z.string(),
       pid: count,
@@ -427,3 +450,36 @@ export type AdminResponse<N extends AdminCallName> = z.infer<AdminCalls[N]['resp
 export interface AdminCaller {
   call<N extends AdminCallName>(call: N, request: AdminRequest<N>): Promise<AdminResponse<N>>;
 }
+  /** The secret of a webhook is answered here and never again; not to who approves, who asks for a new one then. */
+  'event.add': guarded(
+    z.object({
+      name: receiverName,
+      tenant: label.nullable(),
+      kind: z.enum(TARGET_KINDS),
+      address: z.string().min(1).max(2048),
+      only: z.array(z.enum(EVENT_KINDS)).max(EVENT_KINDS.length),
+      ca: pem,
+      certificate: pem,
+      clientKey: pem,
+    }),
+    z.object({ receiver, secret: z.string().nullable() }),
+  ),
+  'event.list': reads(nothing, z.object({ receivers: z.array(receiver) })),
+  /** Nobody hears any more through it: that weakens too. */
+  'event.remove': guarded(z.object({ name: receiverName }), nothing),
+  /** The old one signs as well for a day. */
+  'event.rotate-secret': changes(z.object({ name: receiverName }), z.object({ secret: z.string() })),
+  'event.dead': reads(
+    z.object({ name: receiverName }),
+    z.object({
+      dead: z.array(
+        z.object({ number: count, log: z.string(), entry: count, time: moment, attempts: count, error: z.string() }),
+      ),
+    }),
+  ),
+  /** What was given up, once more; null is all of it. */
+  'event.retry': changes(
+    z.object({ name: receiverName, number: count.nullable() }),
+    z.object({ delivered: count, failure: z.string().nullable() }),
+  ),
+

@@ -4,6 +4,7 @@ import type { Administrator, Administrators } from '../accounts/administrators.t
 import type { Acting } from '../base/acting.ts';
 import type { CheckStep } from '../files/check.ts';
 import type { Folders } from '../files/folders.ts';
+import type { Events } from '../events/events.ts';
 import type { Tenants } from '../files/tenants.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { OpenLedger } from '../ledger/open-ledger.ts';
@@ -41,6 +42,7 @@ export interface AdministrationParts {
   readonly ledger: Ledger;
   readonly ledgerKey: Pick<OpenLedger, 'vkey' | 'waiting' | 'witnesses' | 'signPack'>;
   readonly connections: Pick<Connections, 'list' | 'end'>;
+  readonly events: Events;
   readonly keys: Pick<Keys, 'stateOf'>;
   readonly keyActs: KeyActs;
   readonly hostKeys: readonly PublicKey[];

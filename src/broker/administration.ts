@@ -8,6 +8,7 @@ import { accountHandlers } from './administration-accounts.ts';
 import { administratorHandlers } from './administration-administrators.ts';
 import { budgetHandlers } from './administration-budgets.ts';
 import { grantHandlers } from './administration-grants.ts';
+import { eventHandlers } from './administration-events.ts';
 import { keyActHandlers } from './administration-key-acts.ts';
 import { keyHandlers } from './administration-keys.ts';
 import { ledgerHandlers } from './administration-ledger.ts';
@@ -31,6 +32,7 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
     ...budgetHandlers(parts),
     ...ledgerHandlers(parts),
     'server.status': () => parts.status(),
+    ...eventHandlers(parts),
     'check.next': async ({ after }) => {
       const { versions, bytes, skipped, findings, next } = await parts.check(after ?? '');
       return { versions, bytes, skipped, findings: findings.map(findingRow), next };

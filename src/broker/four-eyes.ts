@@ -15,6 +15,7 @@ import { fromBits } from '../policy/rights.ts';
 import { fingerprint } from '../sshkeys/public-key.ts';
 import type { AdminRequest, GuardedCall } from './admin-calls.ts';
 import type { AdminActing, AdministrationParts } from './administration-parts.ts';
+import { eventJudges } from './administration-events.ts';
 import { findGrant } from './administration-grants.ts';
 import { scopeNamed } from './budget-scopes.ts';
 import { describePolicy, policyOf } from './grant-policies.ts';
@@ -42,6 +43,7 @@ export function judges(parts: AdministrationParts): Judges {
     ...administratorJudges(parts),
   };
 }
+    ...eventJudges(parts),
 
 function accountJudges({ accounts, tenants, grants }: AdministrationParts) {
   return {

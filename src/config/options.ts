@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { LOG_LEVELS } from '../base/log.ts';
+import { hostName, localAddress, mailAddress, mailServer } from './event-values.ts';
 import {
   address,
   budgetAmounts,
@@ -47,6 +48,18 @@ export const OPTIONS = {
     check: address,
   },
   json: { doc: 'Print one line of JSON when the server is ready.', fallback: 'false', check: yesOrNo },
+  https: {
+    value: 'ADDRESS:PORT',
+    many: true,
+    doc: 'Where HTTPS is served (the API); nowhere when left out. Port 0 picks a free one.',
+    check: address,
+  },
+  'tls-cert': {
+    value: 'FILE',
+    doc: 'The certificate for HTTPS with its chain (PEM), read again when it changes; a self-made one when left out.',
+    check: filePath,
+  },
+  'tls-key': { value: 'FILE', doc: 'Its private key (PEM); nobody else may read the file.', check: filePath },
   'log-level': {
     value: 'LEVEL',
     fallback: 'info',
@@ -169,6 +182,42 @@ export const OPTIONS = {
     check: witness,
   },
   banner: { value: 'FILE', doc: 'Text shown before sign-in.', check: filePath },
+  'outbound-allow': {
+    value: 'HOST',
+    many: true,
+    doc: 'A host that events may go to although it is on a private network. May be given more than once.',
+    check: hostName,
+  },
+  'smtp-url': {
+    value: 'URL',
+    doc: 'The mail server, as smtps://user@mail.example; smtp:// takes STARTTLS, and goes without on this machine only.',
+    check: mailServer,
+  },
+  'smtp-password-file': { value: 'FILE', doc: 'A file with the password for it.', check: filePath },
+  'smtp-ca': { value: 'FILE', doc: 'Certificates (PEM) that it is checked with; those of Node when left out.', check: filePath },
+  'mail-from': { value: 'ADDRESS', doc: 'The sender of mail about what waits for somebody.', check: mailAddress },
+  metrics: {
+    value: 'ADDRESS:PORT',
+    doc: 'Where Prometheus finds /metrics, on this machine only; not served when left out.',
+    check: localAddress,
+  },
+  'certificate-hours': {
+    value: 'HOURS',
+    fallback: '8',
+    doc: 'How long a certificate that signs in over SFTP is good for, at most.',
+    check: whole(1, 720, 'hours'),
+  },
+  'host-name': {
+    value: 'NAME',
+    many: true,
+    doc: "A name or address under which clients reach this server: its host keys get certificates of the server's own authority for these. None when left out.",
+    check: certifiedName,
+  },
+  'suspend-unused': {
+    value: 'DAYS',
+    doc: 'Take SSH keys out of use that nobody has used for so many days; never when left out.',
+    check: whole(1, 3650, 'days'),
+  },
   config: { value: 'FILE', doc: 'A JSON file with these options as names.', check: filePath },
 } as const satisfies Readonly<Record<string, OptionRow>>;
 

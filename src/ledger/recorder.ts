@@ -36,6 +36,8 @@ export class Recorder implements Ledger {
   private unsealed: number;
   /** Told of each entry, before it is durable. */
   onAppend: (() => void) | null = null;
+  /** The same with the event, for counting. */
+  onEvent: ((event: Event) => void) | null = null;
 
   constructor(store: EntryStore, options: RecorderOptions = {}) {
     this.store = store;
@@ -58,6 +60,7 @@ export class Recorder implements Ledger {
     if (event.kind === 'sign-in' && event.session !== null) this.store.openSession(event.session, owner);
     if (event.kind === 'session-end' && event.session !== null) this.store.closeSession(event.session);
     this.onAppend?.();
+    this.onEvent?.(event);
   }
 
   /** By the sequencer, once it is durable. */

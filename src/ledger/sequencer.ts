@@ -5,7 +5,7 @@
  * again as it is: its head is fixed, and no second head of its index can come to be. What a crash leaves at each step,
  * and how the next start goes on, is in docs/design/ledger.md and recovery.ts.
  */
-import type { EntryStore } from './entry-store.ts';
+import type { EntryStore, LogRow } from './entry-store.ts';
 import type { LedgerNode } from './node.ts';
 import { Publisher } from './publisher.ts';
 import type { Recorder } from './recorder.ts';
@@ -49,6 +49,8 @@ export class Sequencer {
   keepAfter: (() => number) | null = null;
   /** Told after each publication. */
   onSealed: (() => void) | null = null;
+  /** Told then of the logs that grew, as they stand in tiles and metadata now. */
+  onGrown: ((logs: readonly LogRow[]) => void) | null = null;
 
   constructor(parts: SequencerParts, state: SequencerState) {
     this.parts = parts;
@@ -177,6 +179,7 @@ export class Sequencer {
     this.stale = prepared.superseded;
     await tiles.remove(stale);
     this.onSealed?.();
+    this.onGrown?.(prepared.rows);
   }
 
   /** In pieces: a commit that removes all of a large sealing would hold the broker up. */

@@ -12,6 +12,8 @@ import type { LiveSession } from '../../src/broker/connections.ts';
 import { createDispatch } from '../../src/broker/dispatch.ts';
 import { KeyActs } from '../../src/keys/key-acts.ts';
 import { recordsInto } from '../../src/keys/records.ts';
+import { Events } from '../../src/events/events.ts';
+import { LedgerTail } from '../../src/events/ledger-tail.ts';
 import type { Entry } from '../../src/ledger/core/kinds.ts';
 import { Approvals } from '../../src/policy/approvals.ts';
 import { fromBits } from '../../src/policy/rights.ts';
@@ -20,6 +22,10 @@ import { SqliteAdministrators } from '../../src/store/sqlite/administrators.ts';
 import { SqliteProposals } from '../../src/store/sqlite/approvals.ts';
 import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
 import { World } from '../files/world.ts';
+import { SqliteCertificates } from '../../src/store/sqlite/certificates.ts';
+import { generateHostKey, parseHostKey } from '../../src/sshkeys/host-key.ts';
+import { formatPrivateKey } from '../../src/sshkeys/private-key.ts';
+import { SqliteEvents } from '../../src/store/sqlite/events.ts';
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -87,6 +93,20 @@ export class AdministrationScene {
         signPack: (digest) => `signed ${digest}`,
       },
       budgets: world.budgets,
+    const events = new Events({
+      ...{
+        store: new SqliteEvents(database),
+        sealer: keys,
+        ledger,
+        tenantName: () => '',
+        software: 'test',
+        mail: true,
+      },
+      tail: new LedgerTail({ tiles: { read: () => Promise.resolve(null) }, logs: () => [] }),
+      sender: { deliver: () => Promise.reject(new Error('nothing is sent here')) },
+      allow: [],
+      report: (error) => world.failures.push(error),
+    });
       acquaintances: world.acquaintances,
       accounts,
       administrators,
@@ -101,6 +121,7 @@ export class AdministrationScene {
           ended.push(reason);
           return 1;
         },
+      events,
       },
       hostKeys: [],
       defaultQuota: null,

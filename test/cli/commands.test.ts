@@ -31,6 +31,11 @@ const policy = {
   removeAfterDays: 7,
 };
 const grant = { login: 'anna', tenant: 't', folder: 'f', path: '/f', rights: ['list', 'read'], policy };
+const receiver = {
+  ...{ name: 'siem', tenant: null, kind: 'webhook' as const, address: 'https://siem.example/…', only: ['hold'] },
+  ...{ added: '2026-01-01T00:00:00Z', behind: 2, dead: 1 },
+  failing: { since: '2026-01-01T00:00:00Z', error: 'HTTP status 500', nextTry: '2026-01-01T00:01:00Z' },
+};
 const administrator = {
   name: 'ada',
   fingerprint: 'SHA256:x',
@@ -196,6 +201,12 @@ async function run(
   } = {},
 ): Promise<Ran> {
   const parsed = parseCommandLine(COMMANDS, words.split(' '));
+  'event.add': { receiver, secret: 'whsec_x' },
+  'event.list': { receivers: [receiver] },
+  'event.remove': nothing,
+  'event.rotate-secret': { secret: 'whsec_y' },
+  'event.dead': { dead: [{ number: 1, log: 'ab', entry: 3, time: '2026-01-01T00:00:00Z', attempts: 20, error: 'x' }] },
+  'event.retry': { delivered: 1, failure: null },
   assert.ok(parsed.kind === 'run');
   const ran = { out: '', err: '', calls: [] as { call: string; request: unknown }[] };
   const server = {
@@ -292,6 +303,12 @@ describe('the table of commands', () => {
 
   it('is covered by a line in this test, except what needs no server', () => {
     const rest = COMMANDS.map(({ name }) => name).filter((name) => LINES[name] === undefined);
+  'event add': 'event add siem webhook https://siem.example/x --only hold',
+  'event list': 'event list',
+  'event remove': 'event remove siem',
+  'event secret': 'event secret siem',
+  'event dead': 'event dead siem',
+  'event retry': 'event retry siem 1',
     assert.deepEqual(rest, [
       ...['serve', 'administrator token', 'verify', 'pack', 'ledger key', 'ledger checkpoint', 'ledger status'],
       ...['witness', 'investigate', 'completion'],

@@ -8,6 +8,7 @@ import { BUDGET_COMMANDS } from './budget.ts';
 import { CHECK_COMMAND } from './check.ts';
 import { completionCommand } from './completion.ts';
 import { FOLDER_COMMANDS } from './folder.ts';
+import { EVENT_COMMANDS } from './event.ts';
 import { GRANT_COMMANDS } from './grant.ts';
 import { INVESTIGATE_COMMAND } from './investigate.ts';
 import { KEY_COMMANDS } from './key.ts';
@@ -63,6 +64,7 @@ export const GROUPS: readonly Group[] = [
   { name: 'verify', doc: VERIFY_COMMAND.doc },
   { name: 'pack', doc: PACK_COMMAND.doc },
   { name: 'ledger', doc: 'The ledger of everything that was recorded: its key, its checkpoint, how large it is.' },
+  { name: 'event', doc: 'Events out: webhooks, syslog, mail; add, list, remove, what was given up.' },
   { name: 'witness', doc: WITNESS_COMMAND.doc },
   { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },
 ];

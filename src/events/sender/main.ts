@@ -1,0 +1,59 @@
+/**
+ * Entry of the process that sends events. It may use the network, and has nothing else: no keys but those of receivers,
+ * no files but its own code, no metadata. It remembers nothing that matters: places and retries are the broker's.
+ */
+import { Socket } from 'node:net';
+import { createLog } from '../../base/log.ts';
+import { WaybillError } from '../../base/errors.ts';
+import { Link } from '../../broker/link.ts';
+import { endAtOnce } from '../../front/confine.ts';
+import { deliverRequest } from '../calls.ts';
+import type { DeliverAnswer, SenderSettings } from '../calls.ts';
+import { Mail } from './mail.ts';
+import { serveMetrics } from './metrics-server.ts';
+import { Syslog } from './syslog.ts';
+import { Webhooks } from './webhook.ts';
+
+/** See LINK_DESCRIPTOR in broker/event-sender.ts. */
+const LINK_DESCRIPTOR = 3;
+const log = createLog('debug');
+
+process.on('uncaughtException', (err) => {
+  log.error({ err }, 'the process that sends events failed');
+  endAtOnce();
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
+
+type Deliver = (body: unknown) => Promise<DeliverAnswer>;
+const started = Promise.withResolvers<Deliver>();
+
+const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable: true }), {
+  request: async (call, body) => {
+    if (call !== 'deliver') throw new WaybillError('call-unknown', 'no such call');
+    return (await started.promise)(body);
+  },
+  closed: () => {
+    endAtOnce();
+  },
+});
+
+const settings = (await link.call('hello', {})) as SenderSettings;
+started.resolve(delivery(settings));
+if (settings.metrics !== null) {
+  const { host } = settings.metrics;
+  const { port } = await serveMetrics(settings.metrics, async () => (await link.call('metrics', {})) as string);
+  await link.call('listening', { host, port });
+}
+
+function delivery({ allow, hostname, mail: server }: SenderSettings): Deliver {
+  const webhooks = new Webhooks({ allow });
+  const syslog = new Syslog({ allow, hostname });
+  const mail = server === null ? null : new Mail(server);
+  return (body) => {
+    const { target, events } = deliverRequest.parse(body);
+    if (target.kind === 'webhook') return webhooks.deliver(target, events);
+    if (target.kind === 'syslog') return syslog.deliver(target, events);
+    const none = { delivered: 0, failure: 'the server sends no mail: --smtp-url is not set', retryAfter: null };
+    return mail === null ? Promise.resolve(none) : mail.deliver(target, events);
+  };
+}
