@@ -107,7 +107,9 @@ async function logsOf(
   const logs: { log: string; name: string; size: number }[] = [];
   for (const log of names) {
     const origin = logOrigin(verifier.name, log);
-    const note = await needed(files, checkpointPath(logFolder(log)));
+    const note = await files.read(checkpointPath(logFolder(log)), BUNDLE_FILE_MAX);
+    // It is being made.
+    if (note === null) continue;
     const { size, root } = openCheckpoint(note, verifierNamed(verifier, origin), origin);
     const source = wideSource(files, logFolder(log));
     const first = decodeEntry(await readEntry(source, new TileHashReader(source, size, root), 0));

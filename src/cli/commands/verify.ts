@@ -130,9 +130,9 @@ function printLedger(report: LedgerReport, output: Output): void {
   printFindings(findings, more, told, output);
   const rows = logs.map(({ log, tenant, name, size }) => [log.slice(0, 12), name, tenant ?? '-', size] as const);
   const cosigners =
-    cosigned === null
+    cosigned === null || cosigned.witnesses.length === 0
       ? []
-      : [`Cosigned up to head ${cosigned.size} by ${cosigned.witnesses.join(', ') || 'nobody in a policy'}.`];
+      : [`Cosigned up to ${cosigned.size} heads by ${cosigned.witnesses.join(', ')}.`];
   const stated =
     heads === null
       ? 'no heads'
@@ -149,7 +149,8 @@ function printLedger(report: LedgerReport, output: Output): void {
 }
 
 function printFindings(findings: readonly Finding[], more: number, told: readonly Told[], output: Output): void {
-  for (const { place, message } of told) output.note(printable(`note: ${placeText(place)}: ${message}`));
+  for (const { place, message } of told)
+    output.note(printable(`note: ${placeText(place) === '' ? '' : `${placeText(place)}: `}${message}`));
   for (const finding of findings) output.note(printable(findingText(finding)));
   if (more > 0) output.note(`and ${more} more`);
 }

@@ -5,7 +5,7 @@
  */
 import { decodeChanges, decodeHead, digest } from '../core/head.ts';
 import type { Head, LogState } from '../core/head.ts';
-import { changesPath, decodeChangesFile, HEADS } from '../core/layout.ts';
+import { changesPath, checkpointPath, decodeChangesFile, HEADS, logFolder } from '../core/layout.ts';
 import { SumTree } from '../core/sum-tree.ts';
 import { TILE_WIDTH } from '../core/tiles.ts';
 import type { Findings } from './findings.ts';
@@ -135,7 +135,12 @@ export class HeadsReplay {
     }
     const tenant = this.logs.get(log);
     if (tenant === undefined) {
-      if (!this.missing.has(log)) this.findings.add('missing', place, 'the heads commit this log, and it is not there');
+      if (!this.missing.has(log))
+        this.findings.add(
+          'missing',
+          { ...place, path: checkpointPath(logFolder(log)) },
+          'the heads commit this log, and it has no checkpoint that verifies',
+        );
       this.missing.add(log);
       return;
     }

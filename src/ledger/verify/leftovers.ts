@@ -28,7 +28,9 @@ export async function checkLeftovers(files: LedgerFiles, series: readonly Series
     const [first = '', second = ''] = file.split('/');
     const owner = owners.get(first) ?? owners.get(`${first}/${second}`);
     const part = owner === undefined ? null : partOf(file, owner);
-    if (owner === undefined || part === null)
+    if (owner === undefined && /^logs\/[0-9a-f]{64}\/tile\//.test(file))
+      findings.tell('beyond', { path: file }, 'the file is of a log that no head commits');
+    else if (owner === undefined || part === null)
       findings.tell('foreign', { path: file }, 'the file is no part of the ledger');
     else await judge(files, file, part, owner, findings);
   }

@@ -117,6 +117,18 @@ export async function openPacksScene(): Promise<PacksScene> {
   const kept = Buffer.from(scene.files.files.get('heads/checkpoint') ?? '');
   // The period: the thief reads at acme, bolt works as always, cove and dune are quiet.
   scene.setTime(FROM + HOUR);
+  await scene.record(ACME.id, {
+    kind: 'sign-in-failed',
+    account: ACME.account,
+    login: ACME.login,
+    protocol: 'sftp',
+    address: THIEF.address,
+    client: 'SSH-2.0-OpenSSH_9.9',
+    run: NODE.run,
+    factors: ['password'],
+    tries: 1,
+    reason: 'wrong password',
+  });
   const thief = {
     address: THIEF.address,
     credentials: [THIEF.credential],

@@ -503,3 +503,30 @@ test('questions by everything that a sign-in says, and by folders', async () => 
     assert.equal(await touched(filters), false, JSON.stringify(filters));
   await assert.rejects(touched({ address: ['everywhere'] }), { code: 'option-invalid' });
 });
+
+test('a question that names nobody tells of what was done without a session too', async () => {
+  const kinds = async (filters: ScopeFilters): Promise<unknown[]> => {
+    const { answer } = await clean(await scopePack(ACME, filters));
+    return (answer?.['events'] as unknown as { kind: string; what: string }[]).map(
+      ({ kind, what }) => `${kind} ${what}`,
+    );
+  };
+  assert.deepEqual(await kinds({}), [
+    'changed folder.add',
+    `sign-in-failed ${ACME.login} from ${THIEF.address}: wrong password`,
+  ]);
+  assert.deepEqual(await kinds({ address: [THIEF.address] }), [
+    `sign-in-failed ${ACME.login} from ${THIEF.address}: wrong password`,
+  ]);
+  assert.deepEqual(await kinds({ account: [ACME.login], from: FROM, to: TO }), [
+    `sign-in-failed ${ACME.login} from ${THIEF.address}: wrong password`,
+  ]);
+  for (const filters of [
+    { address: ['192.0.2.10'] },
+    { credential: [THIEF.credential] },
+    { from: TO },
+    { client: ['winscp'] },
+  ])
+    assert.deepEqual(await kinds(filters), [], JSON.stringify(filters));
+  assert.deepEqual(await kinds({ folder: [ACME.folder] }), ['changed folder.add']);
+});

@@ -384,6 +384,19 @@ test('tiles beyond the checkpoint and files that are no part of it are told', as
   ]);
 });
 
+test('a log that was only being made when the server died', async () => {
+  const files = early.copy();
+  const name = '5a'.repeat(32);
+  for (const file of ['tile/0/000.p/2', 'tile/entries/000.p/2'])
+    files.files.set(`logs/${name}/${file}`, early.files.get(`${folderOf(A)}/${file}`) ?? Buffer.alloc(0));
+  const report = await verify(files);
+  assert.deepEqual(report.findings.map(findingText), []);
+  assert.deepEqual(
+    report.told.map(({ remark }) => remark),
+    ['beyond', 'beyond'],
+  );
+});
+
 test('a wider tile stands for the one that a running server has taken away', async () => {
   const wide = whole.copy();
   for (const level of ['entries', '0', 'changes'] as const) {

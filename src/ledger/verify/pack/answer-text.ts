@@ -71,9 +71,7 @@ function scopeText(answer: Fields): string[] {
           `TOUCHED: ${text(at(totals, 'sessions'))} sessions, ${text(at(totals, 'files'))} files, ${text(at(totals, 'listings'))} listings, ${text(at(totals, 'changes'))} changes.`,
           `${text(at(totals, 'releasedBytes'))} bytes were released, ${text(at(totals, 'sentBytes'))} were reported as sent; ${text(at(totals, 'possiblySentBytes'))} were released and not reported, and possibly sent.`,
         ]
-      : [
-          `NOT TOUCHED: of ${text(answer['signInsInPeriod'])} sign-ins in the period none is one that was asked about, and nothing else is.`,
-        ];
+      : [`NOT TOUCHED: of ${text(answer['signInsInPeriod'])} sign-ins in the period none is one that was asked about.`];
   return [
     ...asked,
     ...verdict,
@@ -125,11 +123,14 @@ function listedText(answer: Fields): string[] {
 }
 
 function eventsText(answer: Fields): string[] {
-  const lines = rows(answer['events']).map(
-    (row) =>
-      `  ${text(row['time'])} ${text(row['kind'])} ${row['path'] === null ? '' : place(row)} (entry ${text(row['entry'])}, session ${text(row['session'])})`,
-  );
-  return lines.length === 0 ? [] : ['', 'What else they did, or was done about them:', ...lines];
+  const lines = rows(answer['events']).map((row) => {
+    const where = row['path'] === null ? '' : ` ${place(row)}`;
+    const what = row['what'] === null ? '' : ` ${text(row['what'])}`;
+    const by = row['by'] === null ? '' : ` by ${text(row['by'])}`;
+    const session = row['session'] === null ? '' : `, session ${text(row['session'])}`;
+    return `  ${text(row['time'])} ${text(row['kind'])}${what}${by}${where} (entry ${text(row['entry'])}${session})`;
+  });
+  return lines.length === 0 ? [] : ['', 'What else was recorded of them, or of nobody in particular:', ...lines];
 }
 
 const GAPS: Readonly<Record<string, string>> = {

@@ -80,6 +80,21 @@ export class SessionMatcher {
     );
   }
 
+  /** Of a sign-in that failed nobody knows the session, nor whose credential it was. */
+  matchesFailed({ account, login, address, client, run }: EntryOf<'sign-in-failed'>): boolean {
+    const { question } = this;
+    const asked = [question.credential, question.session, question.software].some((list) => list.length > 0);
+    const names = [account ?? '', login];
+    return (
+      !asked &&
+      (question.account.length === 0 || question.account.some((value) => names.some((one) => isValue(value, one)))) &&
+      (this.addresses === null || isIn(this.addresses, address)) &&
+      (question.client.length === 0 ||
+        question.client.some((one) => client.toLowerCase().includes(one.toLowerCase()))) &&
+      (question.node.length === 0 || question.node.includes(run ?? ''))
+    );
+  }
+
   matches(signIn: SignIn): boolean {
     const { question } = this;
     const values = (name: keyof typeof CANDIDATES): boolean => {

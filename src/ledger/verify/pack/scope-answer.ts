@@ -133,6 +133,7 @@ export class ScopeAnswer {
         return;
       case 'changed':
         this.nameFolder(entry);
+        this.other(entry, index);
         return;
       default:
         this.other(entry, index);
@@ -285,7 +286,11 @@ export class ScopeAnswer {
 
   /** What else names a session: listings, changes of files, holds, alerts, what the platform did by itself. */
   private other(entry: Entry, index: number): void {
-    if (!('session' in entry) || entry.session === null || !this.inPeriod(entry.time)) return;
+    if (!this.inPeriod(entry.time)) return;
+    if (!('session' in entry) || entry.session === null) {
+      if (this.isAsked(entry)) this.events.push(eventOf(entry, index, null));
+      return;
+    }
     const session = this.sessionOf(entry.session, entry.time);
     const folder = 'folder' in entry ? entry.folder : null;
     const elsewhere =
@@ -298,17 +303,16 @@ export class ScopeAnswer {
       return;
     }
     if (CHANGES.has(entry.kind)) session.row.changes++;
-    const path = 'path' in entry ? entry.path : null;
-    const to = entry.kind === 'renamed' ? { toFolder: entry.toFolder, toPath: entry.toPath } : {};
-    this.events.push({
-      entry: index,
-      time: momentText(entry.time),
-      kind: entry.kind,
-      session: session.id,
-      folder,
-      path,
-      ...to,
-    });
+    this.events.push(eventOf(entry, index, session.id));
+  }
+
+  /** Of no session: what administrators did, failed sign-ins. Only a question that names no sessions can mean the former. */
+  private isAsked(entry: Entry): boolean {
+    if (entry.kind === 'opened') return false;
+    if (entry.kind === 'sign-in-failed') return this.folders === null && this.matcher.matchesFailed(entry);
+    return (
+      !this.matcher.asksForSessions && (this.folders === null || ('folder' in entry && this.inFolders(entry.folder)))
+    );
   }
 
   private list({ folder, path, count, time }: EntryOf<'listed'>): void {
@@ -391,6 +395,20 @@ export class ScopeAnswer {
       last: momentText(last),
     };
   }
+}
+
+function eventOf(entry: Entry, index: number, session: string | null): { [key: string]: Json } {
+  const text = (name: string): string | null => {
+    const value = (entry as unknown as Readonly<Record<string, Json>>)[name];
+    return typeof value === 'string' && value !== '' ? value : null;
+  };
+  const { kind, time } = entry;
+  const what = kind === 'sign-in-failed' ? `${entry.login} from ${entry.address}: ${entry.reason}` : null;
+  return {
+    ...{ entry: index, time: momentText(time), kind, session, folder: text('folder'), path: text('path') },
+    ...{ what: what ?? text('action') ?? text('what') ?? text('outcome'), by: text('actor') },
+    ...(kind === 'renamed' ? { toFolder: entry.toFolder, toPath: entry.toPath } : {}),
+  };
 }
 
 const CHANGES: ReadonlySet<string> = new Set(['stored', 'made', 'renamed', 'removed']);
