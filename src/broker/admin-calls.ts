@@ -51,6 +51,10 @@ const reason = z.string().max(200);
 const legalHold = z.object({ tenant: label, folder: label, reason, since: moment, actor: z.string() });
 export type LegalHoldRow = z.infer<typeof legalHold>;
 
+/** What the operator sells that uses a folder. */
+const product = z.object({ product: label, tenant: label, folder: label });
+export type ProductRow = z.infer<typeof product>;
+
 const administrator = z.object({
   name: login,
   /** Of the token; two people compare it over the phone. */
@@ -303,6 +307,9 @@ const receiverName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
   'folder.hold': changes(z.object({ tenant: label, name: label, reason }), legalHold),
   'folder.unhold': guarded(z.object({ tenant: label, name: label, reason }), nothing),
   'folder.holds': reads(z.object({ tenant: label.nullable() }), z.object({ holds: z.array(legalHold) })),
+  'product.add': changes(z.object({ product: label, tenant: label, name: label }), product),
+  'product.list': reads(nothing, z.object({ products: z.array(product) })),
+  'product.remove': changes(z.object({ product: label, tenant: label, name: label }), nothing),
   /** Refused while it holds files. The grants on it end. */
   'folder.remove': changes(z.object({ tenant: label, name: label }), nothing),
 

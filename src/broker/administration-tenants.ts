@@ -5,7 +5,13 @@ import type { AdminHandlers, AdministrationParts } from './administration-parts.
 
 type TenantCalls = Pick<
   AdminHandlers,
-  Exclude<Extract<keyof AdminHandlers, `tenant.${string}`>, KeyActCall> | 'folder.add' | 'folder.list' | 'folder.remove'
+  | Exclude<Extract<keyof AdminHandlers, `tenant.${string}`>, KeyActCall>
+  | 'folder.add'
+  | 'folder.list'
+  | 'folder.remove'
+  | 'product.add'
+  | 'product.list'
+  | 'product.remove'
 >;
 
 export function tenantHandlers(parts: AdministrationParts): TenantCalls {
@@ -34,6 +40,20 @@ export function tenantHandlers(parts: AdministrationParts): TenantCalls {
     },
     'folder.remove': async ({ tenant, name }, by) => {
       await folders.remove(folders.byName(tenants.byName(tenant).id, name).id, by);
+      return {};
+    },
+    'product.add': async ({ product, tenant, name }, by) => {
+      const folder = folders.byName(tenants.byName(tenant).id, name);
+      await folders.useIn(product, folder, by);
+      return { product, tenant, folder: name };
+    },
+    'product.list': () => ({
+      products: folders
+        .products()
+        .map(({ product, folder }) => ({ product, tenant: tenants.get(folder.tenant).name, folder: folder.name })),
+    }),
+    'product.remove': async ({ product, tenant, name }, by) => {
+      await folders.useNoLonger(product, folders.byName(tenants.byName(tenant).id, name), by);
       return {};
     },
   };

@@ -64,10 +64,52 @@ export class Folders {
       if (store.hasChildren(folder.root) || hasUploads(folder.root))
         throw new WaybillError('directory-not-empty', `folder "${folder.name}" still holds files`);
       grants.legalHolds.refuse(id, `folder "${folder.name}"`);
+      for (const row of store.productFolders()) if (row.folder === id) this.leaveProduct(folder, row.product, by);
       grants.forgetFolder(id);
       store.removeFolder(folder);
       this.record(folder, 'folder.remove', by);
     });
+  }
+
+  /** A product of the operator, by name, with the folders that it uses now. */
+  products(): { product: string; folder: Folder }[] {
+    const { store } = this.options;
+    return store.productFolders().flatMap(({ product, folder: id }) => {
+      const folder = store.folder(id);
+      return folder === null ? [] : [{ product, folder }];
+    });
+  }
+
+  /** From now on the product uses the folder. What it used when is in the ledger. */
+  async useIn(product: string, folder: Folder, by: Acting = LOCAL_OPERATOR): Promise<void> {
+    const { store } = this.options;
+    checkName(product);
+    await store.write(() => {
+      by.within?.();
+      if (store.folder(folder.id) === null) throw new WaybillError('not-found', 'the folder does not exist');
+      if (store.productFolders().some((row) => row.product === product && row.folder === folder.id))
+        throw new WaybillError('already-exists', `product "${product}" uses the folder already`);
+      store.insertProductFolder({ product, folder: folder.id });
+      this.recordProduct(folder, 'product.add', product, by);
+    });
+  }
+
+  async useNoLonger(product: string, folder: Folder, by: Acting = LOCAL_OPERATOR): Promise<void> {
+    await this.options.store.write(() => {
+      by.within?.();
+      this.leaveProduct(folder, product, by);
+    });
+  }
+
+  private leaveProduct(folder: Folder, product: string, by: Acting): void {
+    if (!this.options.store.removeProductFolder({ product, folder: folder.id }))
+      throw new WaybillError('not-found', `product "${product}" does not use the folder`);
+    this.recordProduct(folder, 'product.remove', product, by);
+  }
+
+  private recordProduct({ id, tenant, name }: Folder, action: string, product: string, by: Acting): void {
+    const { actor, approvedBy } = by;
+    this.options.ledger.append(tenant, changed(action, { actor, approvedBy, folder: id, detail: { name, product } }));
   }
 
   private record(folder: Folder, action: string, { actor, approvedBy }: Acting): void {

@@ -78,6 +78,13 @@ export interface Blob {
   readonly refs: number;
 }
 
+/** A product is what the operator sells that uses some folders: it tells what depends on what was touched. */
+export interface ProductFolder {
+  readonly product: string;
+  /** Id. */
+  readonly folder: string;
+}
+
 export interface UploadRow {
   readonly id: string;
   readonly tenant: string;
@@ -118,6 +125,11 @@ export interface FileStore {
   folders(tenant: string): Folder[];
   insertFolder(id: string, tenant: string, name: string, now: number): Folder;
   removeFolder(folder: Folder): void;
+  /** Which product of the operator uses which folder, in order of their names. */
+  productFolders(): ProductFolder[];
+  insertProductFolder(row: ProductFolder): void;
+  /** False when it was not there. */
+  removeProductFolder(row: ProductFolder): boolean;
   /** Files below a directory and the sum of their sizes. */
   totals(directory: number): { files: number; bytes: number };
 

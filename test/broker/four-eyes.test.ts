@@ -464,6 +464,8 @@ describe('every change names who made it', () => {
     ['tenant.remove', { name: 'other' }],
     ['folder.add', folder],
     ['folder.remove', folder],
+    ['product.add', { product: 'p', tenant: 'acme', name: 'in' }],
+    ['product.remove', { product: 'p', tenant: 'acme', name: 'in' }],
     ['folder.hold', { tenant: 'acme', name: 'in', reason: 'r' }],
     ['account.add', { tenant: 'acme', login: 'paul', displayName: '', administrator: false }],
     ['account.require', { ...anna, chains: [['publickey', 'totp']] }],

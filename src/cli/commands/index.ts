@@ -14,6 +14,7 @@ import { INVESTIGATE_COMMAND } from './investigate.ts';
 import { KEY_COMMANDS } from './key.ts';
 import { LEDGER_COMMANDS } from './ledger.ts';
 import { PACK_COMMAND } from './pack.ts';
+import { PRODUCT_COMMANDS } from './product.ts';
 import { ROOTKEY_COMMANDS } from './rootkey.ts';
 import { SERVE_COMMAND } from './serve.ts';
 import { SESSION_COMMANDS } from './session.ts';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   STATUS_COMMAND,
   ...TENANT_COMMANDS,
   ...FOLDER_COMMANDS,
+  ...PRODUCT_COMMANDS,
   ...ACCOUNT_COMMANDS,
   ...ACQUAINTANCE_COMMANDS,
   ...GRANT_COMMANDS,
@@ -51,6 +53,7 @@ export const GROUPS: readonly Group[] = [
   { name: 'status', doc: STATUS_COMMAND.doc },
   { name: 'tenant', doc: 'Customers: add, list, set quotas, remove.' },
   { name: 'folder', doc: 'Folders of tenants: add, list, remove, legal holds.' },
+  { name: 'product', doc: 'What you sell that uses folders: add, list, remove.' },
   { name: 'account', doc: 'People and services: add, suspend, passwords, one-time codes, what a sign-in needs.' },
   { name: 'grant', doc: 'Who may do what in which folder.' },
   { name: 'key', doc: 'SSH keys and certificate authorities that sign in, revocation, host keys.' },

@@ -19,6 +19,9 @@ export const STATEMENTS = {
   folders: `${FOLDER} WHERE tenant = ? ORDER BY name`,
   insertFolder: 'INSERT INTO folders (id, tenant, name, root, created) VALUES (?, ?, ?, ?, ?)',
   removeFolder: 'DELETE FROM folders WHERE id = ?',
+  productFolders: 'SELECT product, folder FROM product_folders ORDER BY product, folder',
+  insertProductFolder: 'INSERT INTO product_folders (product, folder) VALUES (?, ?)',
+  removeProductFolder: 'DELETE FROM product_folders WHERE product = ? AND folder = ?',
 
   node: `SELECT ${NODE_COLUMNS} FROM nodes WHERE id = ?`,
   child: `SELECT ${NODE_COLUMNS} FROM nodes WHERE parent = ? AND name = ?`,

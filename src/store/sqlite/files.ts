@@ -2,7 +2,18 @@
 import type { StatementSync } from 'node:sqlite';
 import { composed } from '../../base/names.ts';
 import type { SegmentRun } from '../../broker/calls.ts';
-import type { Blob, Child, Content, FileStore, Folder, Node, Tenant, UploadRow, Version } from '../../files/store.ts';
+import type {
+  Blob,
+  Child,
+  Content,
+  FileStore,
+  Folder,
+  Node,
+  ProductFolder,
+  Tenant,
+  UploadRow,
+  Version,
+} from '../../files/store.ts';
 import type { FileKey } from '../../keys/keys.ts';
 import type { Database } from './database.ts';
 import { FILES_SCHEMA } from './files-schema.ts';
@@ -74,6 +85,18 @@ export class SqliteFiles implements FileStore {
     this.sql.removeFolder.run(folder.id);
     this.sql.removeNode.run(folder.root);
   }
+  productFolders(): ProductFolder[] {
+    return this.sql.productFolders.all() as unknown as ProductFolder[];
+  }
+
+  insertProductFolder({ product, folder }: ProductFolder): void {
+    this.sql.insertProductFolder.run(product, folder);
+  }
+
+  removeProductFolder({ product, folder }: ProductFolder): boolean {
+    return this.sql.removeProductFolder.run(product, folder).changes === 1;
+  }
+
   totals(directory: number): { files: number; bytes: number } {
     return this.sql.totals.get(directory) as { files: number; bytes: number };
   }
