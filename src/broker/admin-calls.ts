@@ -209,24 +209,6 @@ const finding = z.object({
 });
 export type FindingRow = z.infer<typeof finding>;
 
-function reads<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
-  return { who: 'administrator', writes: false, records: [], request, response, eyes: 'one' } as const;
-}
-function changes<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
-  return { who: 'administrator', writes: true, records: ['changed'], request, response, eyes: 'one' } as const;
-}
-/** May weaken a control: with two administrators it takes both. What weakens, and what not, is four-eyes.ts. */
-function guarded<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
-  return { ...changes(request, response), eyes: 'two' } as const;
-}
-
-export interface AdminCallRow extends CallRow {
-  readonly eyes: 'one' | 'two';
-}
-
-export const ADMIN_CALLS = {
-  'server.status': reads(
-    nothing,
 const receiver = z.object({
   name: label,
   tenant: label.nullable(),
@@ -246,6 +228,24 @@ export type ReceiverRow = z.infer<typeof receiver>;
 const pem = z.string().max(262_144).nullable();
 const receiverName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
+function reads<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
+  return { who: 'administrator', writes: false, records: [], request, response, eyes: 'one' } as const;
+}
+function changes<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
+  return { who: 'administrator', writes: true, records: ['changed'], request, response, eyes: 'one' } as const;
+}
+/** May weaken a control: with two administrators it takes both. What weakens, and what not, is four-eyes.ts. */
+function guarded<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
+  return { ...changes(request, response), eyes: 'two' } as const;
+}
+
+export interface AdminCallRow extends CallRow {
+  readonly eyes: 'one' | 'two';
+}
+
+export const ADMIN_CALLS = {
+  'server.status': reads(
+    nothing,
     z.object({
       version: z.string(),
       pid: count,
