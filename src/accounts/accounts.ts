@@ -78,6 +78,11 @@ export class Accounts {
     return account;
   }
 
+  /** By its id; null when it is gone. */
+  find(id: string): Account | null {
+    return this.parts.store.account(id);
+  }
+
   /** Null = of all tenants. */
   list(tenant: string | null): Account[] {
     return this.parts.store.accounts(tenant);

@@ -5,13 +5,14 @@ import { restrictionOptions } from '../sshkeys/authorized-keys.ts';
 import { fingerprint, publicKeyLine } from '../sshkeys/public-key.ts';
 import { isFingerprint, readKeyLine } from '../accounts/key-lines.ts';
 import type { AdminRequest, KeyRow, RevocationRow } from './admin-calls.ts';
+import type { CertificateCall } from './administration-certificates.ts';
 import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 
-type KeyCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `key.${string}`>>;
+type KeyCalls = Pick<AdminHandlers, Exclude<Extract<keyof AdminHandlers, `key.${string}`>, CertificateCall>>;
 type Revoked = AdminRequest<'key.revoke'>['what'];
 
-interface OwnedKey {
+export interface OwnedKey {
   readonly account: Account;
   readonly key: KeyCredential;
 }
@@ -40,10 +41,11 @@ export function keyHandlers(parts: AdministrationParts): KeyCalls {
     },
     'key.revoke': async ({ what }, by) => {
       const revoked = await revoke(parts, what, by);
-      // Certificates of an authority are named in more than one way: all sessions by it end, good ones come back.
+      // By a key id all sessions of the authority end, good ones come back: the text is the authority's own.
       const print = revoked.kind === 'fingerprint' ? revoked.value : revoked.authority;
+      const serial = revoked.kind === 'serial' ? ` serial ${revoked.value} ` : '';
       const ended = connections.end(
-        ({ credential }) => credential.includes(print),
+        ({ credential }) => credential.includes(print) && credential.includes(serial),
         'the key of this session was revoked',
       );
       return { revoked: revocationRow(revoked), ended };
@@ -87,18 +89,30 @@ async function removeKey(parts: AdministrationParts, named: string, by: Acting):
     .flatMap((account) => keysOf(parts, account))
     .filter(({ key }) => fits(key));
   const authorities = accounts.authorities(null).filter(fits);
-  if (keys.length + authorities.length > 1) {
-    const owners = keys.map(({ account }) => account.login).join(', ');
-    throw new WaybillError(
-      'option-invalid',
-      `more than one has this key (${owners}); name it by id: waybill key list --json`,
-    );
-  }
+  if (keys.length + authorities.length > 1) throw ambiguous(keys);
   const [key] = keys;
   if (key !== undefined) return (await accounts.removeCredential(key.key.id, by)).id;
   const [authority] = authorities;
   if (authority === undefined) throw new WaybillError('not-found', 'no key has this fingerprint or id');
   return (await accounts.removeCertificateAuthority(authority.id, by)).id;
+}
+
+/** By id or fingerprint. Throws when no account has it, or more than one. */
+export function findKey(parts: AdministrationParts, named: string): OwnedKey {
+  const keys = parts.accounts
+    .list(null)
+    .flatMap((account) => keysOf(parts, account))
+    .filter(({ key }) => key.id === named || key.fingerprint === named);
+  const [only, ...more] = keys;
+  if (only === undefined) throw new WaybillError('not-found', 'no account has a key with this fingerprint or id');
+  if (more.length > 0) throw ambiguous(keys);
+  return only;
+}
+
+function ambiguous(keys: readonly OwnedKey[]): WaybillError {
+  const owners = keys.map(({ account }) => account.login).join(', ');
+  const how = 'name it by id: waybill key list --json';
+  return new WaybillError('option-invalid', `more than one has this key (${owners}); ${how}`);
 }
 
 function keysOf({ accounts }: AdministrationParts, account: Account): OwnedKey[] {
@@ -108,7 +122,8 @@ function keysOf({ accounts }: AdministrationParts, account: Account): OwnedKey[]
     .map((key) => ({ account, key }));
 }
 
-function keyRow({ tenants }: AdministrationParts, { account, key }: OwnedKey): KeyRow {
+export function keyRow({ tenants, keyLife }: AdministrationParts, { account, key }: OwnedKey): KeyRow {
+  const since = keyLife.suspendedSince(key.id);
   return {
     id: key.id,
     login: account.login,
@@ -119,11 +134,13 @@ function keyRow({ tenants }: AdministrationParts, { account, key }: OwnedKey): K
     comment: key.label,
     options: restrictionOptions(key.restrictions),
     added: moment(key.created),
+    lastUsed: key.lastUsed === null ? null : moment(key.lastUsed),
+    suspended: since === null ? null : moment(since),
   };
 }
 
 function authorityRow({ tenants }: AdministrationParts, authority: Authority): KeyRow {
-  const { id, tenant, algorithm, label, created } = authority;
+  const { id, tenant, algorithm, label, created, lastUsed } = authority;
   return {
     id,
     login: null,
@@ -134,5 +151,7 @@ function authorityRow({ tenants }: AdministrationParts, authority: Authority): K
     comment: label,
     options: [],
     added: moment(created),
+    lastUsed: lastUsed === null ? null : moment(lastUsed),
+    suspended: null,
   };
 }

@@ -17,6 +17,8 @@ import type { AdminRequest, GuardedCall } from './admin-calls.ts';
 import type { AdminActing, AdministrationParts } from './administration-parts.ts';
 import { eventJudges } from './administration-events.ts';
 import { findGrant } from './administration-grants.ts';
+import { findKey } from './administration-keys.ts';
+import { plainKey } from './certificates.ts';
 import { scopeNamed } from './budget-scopes.ts';
 import { describePolicy, policyOf } from './grant-policies.ts';
 
@@ -41,9 +43,9 @@ export function judges(parts: AdministrationParts): Judges {
     ...keyJudges(parts),
     ...budgetJudges(parts),
     ...administratorJudges(parts),
+    ...eventJudges(parts),
   };
 }
-    ...eventJudges(parts),
 
 function accountJudges({ accounts, tenants, grants }: AdministrationParts) {
   return {
@@ -127,8 +129,24 @@ function folderJudges(parts: AdministrationParts) {
   } satisfies Partial<Judges>;
 }
 
-function keyJudges({ tenants }: AdministrationParts) {
+function keyJudges(parts: AdministrationParts) {
+  const { tenants, accounts, keyLife } = parts;
   return {
+    'key.issue': ({ login, line, hours, addresses }) => {
+      const { id, tenant, status, chains } = accounts.get(login);
+      const print = fingerprint(plainKey(line).blob);
+      const time = hours === null ? 'as long as the server allows' : `${hours} hours`;
+      const summary =
+        `certificate for ${login} of ${tenants.get(tenant).name}: key ${print}, for ${time}, ` +
+        `from ${addresses ?? 'anywhere'}; the account signs in with ${spelled(chains)}`;
+      return { weakens: true, tenant, summary, about: { id, status, chains } };
+    },
+    'key.reinstate': ({ key: named }) => {
+      const { account, key } = findKey(parts, named);
+      const since = keyLife.suspendedSince(key.id);
+      const summary = `key ${key.fingerprint} of ${account.login}, which nobody had used, signs in again`;
+      return { weakens: since !== null, tenant: account.tenant, summary, about: { id: key.id, since } };
+    },
     'key.add-authority': ({ tenant, line }) => {
       const { id } = tenants.byName(tenant);
       const { key } = readKeyLine(line);

@@ -7,6 +7,7 @@ import type { Account } from '../accounts/account.ts';
 import { SignIn } from '../accounts/sign-in.ts';
 import type { SignInOutcome, SignInParts, SignInSuccess } from '../accounts/sign-in.ts';
 import { isFull, WaybillError } from '../base/errors.ts';
+import { lastingIds, proofIds, stillStands } from '../accounts/publickey-step.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
 import { marksOf } from '../policy/budgets/acquaintances.ts';
@@ -126,20 +127,17 @@ export class SignIns {
       login: account.login,
       tenantName,
       credential: credentials.map(({ description }) => description).join(' + '),
-      proofs: credentials.map((credential) => credential.id),
+      proofs: credentials.flatMap(proofIds),
+      lasting: credentials.flatMap(lastingIds),
       marks: marksOf(shown(connection, credentials)),
     });
   }
 
   /** A suspension or removal may have become durable since the sign-in did, before there was a session to end. */
   private stands(account: Account, credentials: SignInSuccess['credentials']): boolean {
-    const { store } = this.parts.signIn;
-    return (
-      store.account(account.id)?.status === 'active' &&
-      credentials.every(
-        ({ source, id }) => (source === 'authority' ? store.authority(id) : store.credential(id)) !== null,
-      )
-    );
+    const { signIn } = this.parts;
+    const active = signIn.store.account(account.id)?.status === 'active';
+    return active && credentials.every((used) => stillStands(signIn, used));
   }
 
   private record(connection: Connection, { account, factors, credentials }: SignInSuccess, session: string): void {
@@ -183,5 +181,5 @@ export class SignIns {
 }
 
 function shown({ address, client }: Connection, credentials: SignInSuccess['credentials']): Seen {
-  return { address, client, credentials: credentials.map(({ id }) => id) };
+  return { address, client, credentials: credentials.flatMap(lastingIds) };
 }

@@ -40,6 +40,12 @@ function isName(host: string): boolean {
   return NAME.test(host) && !/^[\d.]+$/.test(host);
 }
 
+/** As clients write it: a name or an address, without a port. Wildcards certify whoever can choose a name. */
+export function certifiedName(text: string): string {
+  if (isIP(text) === 0 && !isName(text)) throw new NotAllowed('a host name or an address, as files.example.com');
+  return text.toLowerCase();
+}
+
 export function addressText({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,7 +1,7 @@
 /** The connections of this front, from the socket that the broker hands over to the last word about it. */
 import type { Socket } from 'node:net';
 import type { Log } from '../base/log.ts';
-import type { BrokerCaller, Response, Session } from '../broker/calls.ts';
+import type { BrokerCaller, HostKey, Response, Session } from '../broker/calls.ts';
 import type { ByteChannel } from '../base/byte-channel.ts';
 import { serveSftp } from '../protocols/sftp/server.ts';
 import { serveSshConnection } from '../protocols/ssh/serve.ts';
@@ -28,7 +28,7 @@ interface Open {
 }
 
 export class ConnectionTable {
-  private readonly parts: TableParts;
+  private parts: TableParts;
   private readonly open = new Map<string, Open>();
   private stopping = false;
 
@@ -63,6 +63,11 @@ export class ConnectionTable {
     });
     this.open.set(id, { connection, over: over.promise });
     if (this.stopping) connection.end('the server is stopping');
+  }
+
+  /** Connections that are open keep what they were shown. */
+  changeHostKeys(hostKeys: HostKey[]): void {
+    this.parts = { ...this.parts, configuration: { ...this.parts.configuration, hostKeys } };
   }
 
   /** The broker has ended the session. */

@@ -4,7 +4,7 @@
  */
 import { Socket } from 'node:net';
 import { createLog } from '../base/log.ts';
-import type { FrontCalls } from '../broker/calls.ts';
+import type { FrontCalls, HostKey } from '../broker/calls.ts';
 import { callerOver, Link } from '../broker/link.ts';
 import { endAtOnce } from './confine.ts';
 import { ConnectionTable } from './connection-table.ts';
@@ -26,6 +26,8 @@ const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable
     if (name === 'session.ended') {
       const { connection, reason } = body as { connection: string; reason: string };
       table?.end(connection, reason);
+    } else if (name === 'hostkeys.changed') {
+      table?.changeHostKeys((body as { hostKeys: HostKey[] }).hostKeys);
     } else if (name === 'shutdown') void shutdown();
   },
   closed: () => {

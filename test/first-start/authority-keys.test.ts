@@ -22,11 +22,10 @@ describe('keys of our own authorities', () => {
 
   it('are made when first asked for, once, for their owner alone, and found again', async () => {
     const key = await openAuthorityKey(folder, 'user', null);
-    assert.equal(key.current, null);
+    assert.ok(key.current === null);
     assert.ok(!existsSync(file));
     const [one, two] = await Promise.all([key.take(), key.take()]);
     assert.deepEqual(one.public.blob, two.public.blob);
-    assert.deepEqual(key.current?.public.blob, one.public.blob);
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.deepEqual(parsePrivateKey(readFileSync(file, 'utf8')).public.blob, one.public.blob);
     assert.match(readFileSync(`${file}.pub`, 'utf8'), /^ssh-ed25519 \S+ waybill user certificate authority\n$/);

@@ -1,7 +1,7 @@
 import { command } from '../command.ts';
 import type { Context } from '../command.ts';
-import { addKeyLines } from '../key-lines.ts';
-import type { KeyOwner } from '../key-lines.ts';
+import { addKeyLines, keyText, restricted } from '../key-lines.ts';
+import type { KeyLimits, KeyOwner } from '../key-lines.ts';
 import { printable } from '../output.ts';
 import type { AdminRequest, AdminResponse, KeyRow } from '../../broker/admin-calls.ts';
 import { WaybillError } from '../../base/errors.ts';
@@ -9,18 +9,11 @@ import { WaybillError } from '../../base/errors.ts';
 const KEY_FORMATS =
   'a file (.pub or authorized_keys), a line in quotes ("ssh-ed25519 AAAA... comment"), or - for standard input';
 
-/** A key line holds a blank; a file name that does is told apart by not starting like a key line. */
-function looksLikeLine(text: string): boolean {
-  return /(^|[\s"])(ssh-|ecdsa-|sk-|rsa-sha2-)\S* +AAAA/.test(text);
-}
+const NO_LIMITS = { expires: null, address: null };
 
-async function keyText(given: string, context: Context): Promise<string> {
-  if (looksLikeLine(given)) return given;
-  return await context.readTextFile(given);
-}
-
-async function add(given: string, owner: KeyOwner, context: Context): Promise<void> {
-  const keys = await addKeyLines(context.server, owner, await keyText(given, context));
+async function add(given: string, owner: KeyOwner, context: Context, limits: KeyLimits = NO_LIMITS): Promise<void> {
+  const text = restricted(await keyText(given, context), limits, Date.now());
+  const keys = await addKeyLines(context.server, owner, text);
   context.output.answer({ keys }, keys.map((row) => `${row.fingerprint} is added (${row.algorithm}).`).join('\n'));
 }
 
@@ -52,9 +45,12 @@ export const KEY_COMMANDS = [
       'Ed25519, ECDSA, RSA (2048 bits and more) and FIDO keys (sk-ssh-ed25519, sk-ecdsa). Options that may stand before a key, as in authorized_keys: from="...", expiry-time="...", no-touch-required, verify-required, restrict; those that would not be obeyed are refused.',
     ],
     arguments: { login: { doc: 'Login of the account.' }, key: { doc: `The key: ${KEY_FORMATS}.` } },
-    options: {},
+    options: {
+      expires: { value: 'TIME', doc: 'When the keys end: 90d from now, or a day in UTC as 2027-01-31.' },
+      address: { value: 'LIST', doc: 'Addresses and networks from which they sign in, with commas.' },
+    },
     async run(input, context) {
-      await add(input.key, { login: input.login }, context);
+      await add(input.key, { login: input.login }, context, input);
     },
   }),
   command({
@@ -80,8 +76,11 @@ export const KEY_COMMANDS = [
         row.options.join(','),
         row.comment,
         row.added,
+        row.lastUsed ?? 'never',
+        row.suspended === null ? '' : `suspended ${row.suspended}`,
       ]);
-      output.table(answer, ['OWNER', 'KIND', 'FINGERPRINT', 'OPTIONS', 'COMMENT', 'ADDED'], rows, 'No keys.');
+      const columns = ['OWNER', 'KIND', 'FINGERPRINT', 'OPTIONS', 'COMMENT', 'ADDED', 'LAST USED', 'STATE'];
+      output.table(answer, columns, rows, 'No keys.');
     },
   }),
   command({

@@ -1,0 +1,67 @@
+/** `certificate.issue`: a person who has just shown who she is over HTTPS gets a certificate for SSH. */
+import type { OwnAuthority } from '../accounts/authority-own.ts';
+import { readKeyLine } from '../accounts/key-lines.ts';
+import { WaybillError } from '../base/errors.ts';
+import { certificateLine } from '../sshkeys/certificate-sign.ts';
+import { publicKeyLine } from '../sshkeys/public-key.ts';
+import type { PublicKey } from '../sshkeys/public-key.ts';
+import type { Request, Response } from './calls.ts';
+import type { LiveSession } from './connections.ts';
+
+/** What a session has shown a moment ago, by the broker's own record: kinds of factors, ids of credentials. */
+export interface JustShown {
+  readonly factors: readonly string[];
+  readonly proofs: readonly string[];
+}
+
+export interface CertificatesParts {
+  readonly authority: OwnAuthority;
+  /** Null when the session has to show a strong factor again (or cannot): it gets nothing. */
+  readonly justShown: (session: LiveSession) => JustShown | null;
+  readonly hostKeys: readonly PublicKey[];
+  readonly hostCa: () => string | null;
+}
+
+type Answer = Response<'certificate.issue'>;
+
+export class Certificates {
+  private readonly parts: CertificatesParts;
+
+  constructor(parts: CertificatesParts) {
+    this.parts = parts;
+  }
+
+  async issue(session: LiveSession, { publicKey, hours }: Request<'certificate.issue'>): Promise<Answer> {
+    const { authority, justShown, hostKeys, hostCa } = this.parts;
+    // A certificate that could ask for the next one would never end.
+    const shown = session.connection.profile === 'https' ? justShown(session) : null;
+    if (shown === null || shown.factors.length === 0)
+      throw new WaybillError('permission-denied', 'a certificate is for who has just signed in with a strong factor');
+    const { login, address, tenant } = session;
+    const wish = { login, key: plainKey(publicKey), hours: hours ?? null, addresses: address, ...shown };
+    const acting = { actor: login, approvedBy: '', within: () => requireOpen(session) };
+    const { issued, certificate } = await authority.issue(wish, acting);
+    if (issued.tenant !== tenant) throw new WaybillError('session-ended', 'the account is another than it was');
+    return {
+      certificate: certificateLine(certificate, `waybill ${login}`),
+      serial: issued.serial.toString(),
+      login,
+      until: new Date(issued.until).toISOString(),
+      hostCa: hostCa(),
+      hostKeys: hostKeys.map((key) => publicKeyLine(key)),
+    };
+  }
+}
+
+/** A line that says more than a key was meant to restrict: it is refused, not taken without what it says. */
+export function plainKey(line: string): PublicKey {
+  const { key, certAuthority, restrictions } = readKeyLine(line);
+  const { from, expires, verifyRequired, touchRequired } = restrictions;
+  if (certAuthority || from !== null || expires !== null || verifyRequired || !touchRequired)
+    throw new WaybillError('option-invalid', 'give the key alone, without options before it');
+  return key;
+}
+
+function requireOpen({ ended }: LiveSession): void {
+  if (ended !== null) throw new WaybillError('session-ended', 'the session was ended');
+}
