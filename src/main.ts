@@ -21,6 +21,7 @@ import { callerOf } from './broker/administration-administrators.ts';
 import { administrationHandlers } from './broker/administration.ts';
 import type { AdminCallers } from './broker/administration-parts.ts';
 import { Broker } from './broker/broker.ts';
+import type { TlsIdentity } from './broker/calls.ts';
 import { createDispatch } from './broker/dispatch.ts';
 import { frontArguments } from './broker/front-permissions.ts';
 import { HostKeys } from './broker/host-keys.ts';
@@ -39,6 +40,8 @@ import { Tenants } from './files/tenants.ts';
 import { completeFirstStart } from './first-start/first-account.ts';
 import type { FirstAccount } from './first-start/first-account.ts';
 import { openHostKeys } from './first-start/host-keys.ts';
+import { openTlsIdentity, tlsFiles, watchTlsFiles } from './first-start/tls-identity.ts';
+import type { TlsFiles } from './first-start/tls-identity.ts';
 import type { LoadedHostKey } from './first-start/host-keys.ts';
 import { KeyActs } from './keys/key-acts.ts';
 import { Keys } from './keys/keys.ts';
@@ -78,7 +81,7 @@ import { SqliteEvents } from './store/sqlite/events.ts';
 export interface Ready {
   readonly sftp: Address & { readonly fingerprints: readonly string[] };
   /** Every address, the first one included. */
-  readonly listeners: readonly (Address & { readonly profile: 'default' | 'legacy' })[];
+  readonly listeners: readonly (Address & { readonly profile: 'default' | 'legacy' | 'https' })[];
   /** Null when its key file has been taken away. */
   readonly first: FirstAccount | null;
   /** Whether this start made the data folder's content. */
@@ -95,6 +98,7 @@ export interface RunningServer {
 }
 
 const FRONT_ENTRY = path.join(import.meta.dirname, 'front', 'main.ts');
+const HTTPS_ENTRY = path.join(import.meta.dirname, 'front', 'https-main.ts');
 const DRAIN_MILLISECONDS = 8000;
 const SWEEP_MILLISECONDS = 3_600_000;
 const BUDGETS_SWEEP_MILLISECONDS = 60_000;
@@ -118,7 +122,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const folder = prepareDataFolder(options.data);
     lock(folder, undo);
     const rooms = await openRooms(folder, rootKeys(folder.rootKey), options, log, undo);
-    const broker = await startBroker(options, rooms, banner, undo);
+    const tls = options.https.length === 0 ? null : await openTls(options, folder);
+    const broker = await startBroker(options, rooms, banner, tls?.identity ?? null, undo);
+    if (tls !== null) undo.push(watchTlsFiles(tls.files, log, (identity) => {
+      broker.changeTls(identity);
+    }));
     const keyActs = startKeyActs(rooms, broker, undo);
     const listeners = await listen(options, broker);
     const { first, created } = await completeFirstStart({
@@ -339,7 +347,21 @@ async function startLedger(
   return ledger;
 }
 
-async function startBroker(options: ServerOptions, rooms: Rooms, banner: string | null, undo: Undo[]): Promise<Broker> {
+async function openTls(options: ServerOptions, folder: DataFolder): Promise<{ files: TlsFiles; identity: TlsIdentity }> {
+  const files = tlsFiles(folder.keys, options['tls-cert'], options['tls-key']);
+  const names = options.https.map(({ host }) => host).filter((host) => host !== '0.0.0.0' && host !== '::');
+  const identity = await openTlsIdentity(files, [...names, '127.0.0.1', '::1'], Date.now());
+  return { files, identity };
+}
+
+async function startBroker(
+  options: ServerOptions,
+  rooms: Rooms,
+  banner: string | null,
+  tls: TlsIdentity | null,
+  undo: Undo[],
+): Promise<Broker> {
+  const folders = { blobs: rooms.blobs.blobs, incoming: rooms.blobs.incomingFolder };
   const { acquaintances } = rooms;
   const { log, blobs, files, grants, ledger, keys, accountStore, fileStore, database, retries } = rooms;
   const broker = new Broker({
@@ -379,8 +401,9 @@ async function startBroker(options: ServerOptions, rooms: Rooms, banner: string 
     tenantName: (tenant) => fileStore.tenant(tenant)?.name ?? null,
     fronts: {
       size: options.fronts,
-      args: frontArguments({ blobs: blobs.blobs, incoming: blobs.incomingFolder }, FRONT_ENTRY),
+      args: frontArguments(folders, FRONT_ENTRY),
     },
+    https: tls === null ? null : { size: options.fronts, args: frontArguments(folders, HTTPS_ENTRY, 'https'), tls },
     limits: {
       startups: options['max-startups'],
       startupsPerSource: options['max-startups-per-source'],
@@ -422,6 +445,7 @@ async function listen(options: ServerOptions, broker: Broker): Promise<Ready['li
   for (const [profile, addresses] of [
     ['default', options.sftp],
     ['legacy', options['sftp-legacy']],
+    ['https', options.https],
   ] as const) {
     for (const address of addresses) bound.push({ ...(await broker.listen(address, profile)), profile });
   }
@@ -460,7 +484,7 @@ async function startAdministration(
       version: manifest.version,
       pid: process.pid,
       started,
-      sftp: listeners.map(({ host, port }) => ({ host, port })),
+      sftp: listeners.filter(({ profile }) => profile !== 'https').map(({ host, port }) => ({ host, port })),
       fronts: broker.frontCount,
       connections: connections.count,
       sessions: connections.list().length,

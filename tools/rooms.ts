@@ -22,6 +22,7 @@ export const ROOMS: readonly Room[] = [
     imports: [
       'protocols/ssh',
       'protocols/sftp',
+      'protocols/https',
       'transfer',
       'broker/link.ts',
       'broker/calls.ts',
@@ -30,6 +31,7 @@ export const ROOMS: readonly Room[] = [
     ],
   },
   { room: 'protocols/ssh', imports: ['api', 'sshkeys', 'base'], types: ['broker/calls.ts', 'transfer'] },
+  { room: 'protocols/https', imports: ['transfer', 'api', 'base'], types: ['broker/calls.ts'] },
   { room: 'protocols/sftp', imports: ['transfer', 'api', 'base'], types: ['broker/calls.ts'] },
   {
     room: 'transfer',
@@ -47,7 +49,11 @@ export const ROOMS: readonly Room[] = [
     room: 'broker',
     imports: ['accounts', 'policy', 'files', 'keys', 'ledger', 'events', 'sshkeys', 'config', 'api', 'base'],
   },
-  { room: 'accounts', imports: ['sshkeys', 'ledger/changed.ts', 'base'], types: ['broker/calls.ts', 'keys/sealer.ts', 'ledger'] },
+  {
+    room: 'accounts',
+    imports: ['sshkeys', 'ledger/changed.ts', 'base'],
+    types: ['broker/calls.ts', 'keys/sealer.ts', 'ledger'],
+  },
   { room: 'policy', imports: ['ledger/changed.ts', 'base'], types: ['keys/sealer.ts', 'ledger'] },
   { room: 'files', imports: ['keys', 'policy', 'ledger/changed.ts', 'base'], types: ['broker/calls.ts', 'ledger'] },
   { room: 'keys', imports: ['base'], types: ['ledger'] },
@@ -83,6 +89,6 @@ export const ROOMS: readonly Room[] = [
     types: ['accounts', 'files', 'policy', 'keys', 'ledger', 'events', 'broker/calls.ts'],
   },
   { room: 'store/folder', imports: ['base'], types: ['files', 'keys', 'ledger'] },
-  { room: 'api', imports: [] },
+  { room: 'api', imports: ['base'] },
   { room: 'base', imports: [] },
 ];

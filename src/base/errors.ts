@@ -32,6 +32,13 @@ export const ERRORS = {
   'broker-unavailable':
     'The broker does not answer. Try again; if it lasts, the operator should look at the server log.',
   'sign-in-refused': 'The sign-in was refused.',
+  'not-signed-in': 'Nobody is signed in. Send a token as "Authorization: Bearer TOKEN", or sign in.',
+  'scope-missing': 'The token does not allow this. Use one with the scope that is named.',
+  'origin-refused': 'A page of another origin asked for this in the name of a signed-in person. It was not done.',
+  'changed-meanwhile': 'What is there is not what the condition of the request names. Read it again, then decide.',
+  'checksum-mismatch':
+    'The bytes that arrived are not those that the checksum is of. They were not kept; send them again.',
+  'too-large': 'The request is larger than this operation takes.',
   'option-invalid': 'An option has a value that is not allowed. The message names what is.',
   'data-folder-invalid': 'The data folder cannot be used. The message says why and what to do.',
   'root-key-missing':

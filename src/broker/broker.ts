@@ -8,12 +8,13 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
 import type { Acquaintances } from '../policy/budgets/acquaintances.ts';
 import type { Grants } from '../policy/grants.ts';
-import { FRONT_CALLS } from './calls.ts';
-import type { Response } from './calls.ts';
+import { callsOf } from './calls.ts';
+import type { Door, Response, TlsIdentity } from './calls.ts';
 import { Connections } from './connections.ts';
 import type { Connection, LiveSession, Profile } from './connections.ts';
 import { createDispatch } from './dispatch.ts';
 import { FrontPool } from './front-pool.ts';
+import type { FrontProcess } from './front-process.ts';
 import { frontHandlers, identifyFront } from './front-handlers.ts';
 import type { HostKeys } from './host-keys.ts';
 import { Listener } from './listener.ts';
@@ -38,6 +39,8 @@ export interface BrokerParts {
   readonly retries: Retries;
   readonly tenantName: (tenant: string) => string | null;
   readonly fronts: { readonly size: number; readonly args: readonly string[] };
+  /** Null where HTTPS is not served. */
+  readonly https: { readonly size: number; readonly args: readonly string[]; readonly tls: TlsIdentity } | null;
   readonly limits: {
     readonly startups: number;
     readonly startupsPerSource: number;
@@ -51,11 +54,15 @@ const GRACE_MARGIN_SECONDS = 30;
 /** An ended session's calls are refused at once; its front has this long to put uploads away and close the connection. */
 const END_SECONDS = 45;
 const WATCH_MILLISECONDS = 5000;
+/** Numbers of fronts of the HTTPS door come after this one. */
+const HTTPS_NUMBERS = 1000;
 
 export class Broker {
   readonly connections: Connections;
   private readonly parts: BrokerParts;
-  private readonly pool: FrontPool;
+  private readonly ssh: FrontPool;
+  private readonly https: FrontPool | null;
+  private tls: TlsIdentity | null;
   private readonly signIns: SignIns;
   private readonly startups: Startups;
   private readonly penalties: Penalties | null;
@@ -97,7 +104,9 @@ export class Broker {
       tenantName: parts.tenantName,
       home: (account) => homeOf(parts.grants, account),
     });
-    this.pool = this.makePool();
+    this.tls = parts.https?.tls ?? null;
+    this.ssh = this.makePool('ssh', parts.fronts, 0);
+    this.https = parts.https === null ? null : this.makePool('https', parts.https, HTTPS_NUMBERS);
     this.watch = setInterval(() => {
       this.endStuckFronts();
     }, WATCH_MILLISECONDS);
@@ -105,20 +114,27 @@ export class Broker {
   }
 
   get frontCount(): number {
-    return this.pool.size;
+    return this.processes.length;
   }
 
   get frontPids(): number[] {
-    return this.pool.processes.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+    return this.processes.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
   /** False when a front died before it was ready: its permissions or its code are at fault, and the log says which. */
-  startFronts(): Promise<boolean> {
-    return this.pool.start();
+  async startFronts(): Promise<boolean> {
+    return (await Promise.all(this.pools.map((pool) => pool.start()))).every(Boolean);
+  }
+
+  /** For connections from now on. */
+  changeTls(tls: TlsIdentity): void {
+    this.tls = tls;
+    for (const front of this.https?.processes ?? []) front.event('tls.changed', tls);
   }
 
   async listen({ host, port }: Address, profile: Profile): Promise<Address> {
-    const { startups, penalties, pool, connections, parts } = this;
+    const { startups, penalties, connections, parts } = this;
+    const pool = profile === 'https' ? this.https : this.ssh;
     const listener = new Listener({
       host,
       port,
@@ -127,7 +143,7 @@ export class Broker {
       penalties,
       log: parts.log,
       full: () => connections.count >= parts.limits.connections,
-      give: (socket, arrival) => pool.give(socket, arrival),
+      give: (socket, arrival) => pool?.give(socket, arrival) ?? false,
     });
     const bound = await listener.listen();
     this.listeners.push(listener);
@@ -138,21 +154,30 @@ export class Broker {
   async stop(milliseconds: number): Promise<void> {
     clearInterval(this.watch);
     for (const listener of this.listeners) listener.close();
-    await this.pool.stop(milliseconds);
+    await Promise.all(this.pools.map((pool) => pool.stop(milliseconds)));
     await this.parts.retries.stop();
     await Promise.all(this.endings.values());
   }
 
   /** At once: what was not acknowledged is lost, as in a crash. */
   kill(): void {
-    this.pool.kill();
+    for (const pool of this.pools) pool.kill();
   }
 
-  private makePool(): FrontPool {
+  private get pools(): FrontPool[] {
+    return this.https === null ? [this.ssh] : [this.ssh, this.https];
+  }
+
+  private get processes(): FrontProcess[] {
+    return this.pools.flatMap((pool) => [...pool.processes]);
+  }
+
+  private makePool(door: Door, fronts: BrokerParts['fronts'], numbersAfter: number): FrontPool {
     const { parts, connections, signIns } = this;
     const handlers = frontHandlers({
       hello: parts.hello,
       hostKeys: parts.hostKeys,
+      tls: () => this.tls,
       signIns,
       files: parts.files.handlers,
       connections,
@@ -162,10 +187,12 @@ export class Broker {
       ended: (session) => this.endings.get(session) ?? Promise.resolve(),
     });
     return new FrontPool({
-      ...parts.fronts,
+      size: fronts.size,
+      args: fronts.args,
+      numbersAfter,
       log: parts.log,
       connections,
-      dispatch: (front) => createDispatch(FRONT_CALLS, handlers, identifyFront(front, connections), parts.log),
+      dispatch: (front) => createDispatch(callsOf(door), handlers, identifyFront(front, connections), parts.log),
     });
   }
 
@@ -204,7 +231,7 @@ export class Broker {
     const late = connections.waitingSince(now - (parts.hello.limits.loginGraceSeconds + GRACE_MARGIN_SECONDS) * 1000);
     const lingering = connections.lingeringSince(now - END_SECONDS * 1000);
     const stuck = new Set([...late, ...lingering].map(({ front }) => front));
-    for (const front of this.pool.processes) {
+    for (const front of this.processes) {
       if (!stuck.has(front)) continue;
       parts.log.error({ front: front.number }, 'a front does not end connections in time and is replaced');
       front.kill();

@@ -51,6 +51,8 @@ const attributes = z.object({
   permissions: z.number().int(),
   /** True for the session's own upload in progress. */
   partial: z.boolean(),
+  /** Of one file: its version, or the upload in progress when it is `partial`. Entries of listings have none. */
+  version: id.optional(),
 });
 export type Attributes = z.infer<typeof attributes>;
 
@@ -96,6 +98,14 @@ export interface CallRow {
   readonly response: z.ZodType;
 }
 
+/** PEM. `trusted`: the operator chose the certificate, so that browsers may be told to insist on it. */
+const tlsIdentity = z.object({
+  certificate: z.string().max(65_536),
+  key: z.string().max(65_536),
+  trusted: z.boolean(),
+});
+export type TlsIdentity = z.infer<typeof tlsIdentity>;
+
 const user = z.string().max(256);
 const nothing = z.object({});
 const connectionOnly = { connection: id };
@@ -122,6 +132,20 @@ export const FRONT_CALLS = {
       }),
       banner: z.string().nullable(),
       softwareVersion: z.string(),
+    }),
+  },
+  /** The hello of a front of the HTTPS door: it gets the key of TLS, and nothing of SSH. */
+  'https.hello': {
+    who: 'front',
+    writes: false,
+    records: [],
+    request: nothing,
+    response: z.object({
+      blobs: z.string(),
+      incoming: z.string(),
+      limits: z.object({ loginGraceSeconds: z.number(), handlesPerSession: z.number(), idleSeconds: z.number() }),
+      softwareVersion: z.string(),
+      tls: tlsIdentity,
     }),
   },
   /**
@@ -406,10 +430,27 @@ export type FrontCallName = keyof FrontCalls;
 export type Request<N extends FrontCallName> = z.infer<FrontCalls[N]['request']>;
 export type Response<N extends FrontCallName> = z.infer<FrontCalls[N]['response']>;
 
+/** Which way in a front serves. */
+export type Door = 'ssh' | 'https';
+
+/** Calls that only one door has; every other row is for both. */
+const ONLY: Readonly<Record<Door, RegExp>> = {
+  ssh: /^(hello$|hostkey\.|signin\.)/,
+  https: /^(https|web|certificate)\./,
+};
+
+/** The table as fronts of a door have it: what belongs to the other door does not exist for them. */
+export function callsOf(door: Door): FrontCalls {
+  const other = ONLY[door === 'ssh' ? 'https' : 'ssh'];
+  return Object.fromEntries(Object.entries(FRONT_CALLS).filter(([call]) => !other.test(call))) as unknown as FrontCalls;
+}
+
 /** What the broker tells a front unasked. */
 export const FRONT_EVENTS = {
   /** The session is over by the operator's or the broker's decision; the front closes its connection now. */
   'session.ended': z.object({ connection: id, reason: z.string() }),
+  /** To fronts of the HTTPS door: connections from now on are made with this. */
+  'tls.changed': tlsIdentity,
   /** Stop taking requests, end what is open, then exit. */
   shutdown: nothing,
 } as const;

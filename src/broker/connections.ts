@@ -16,7 +16,7 @@ export interface FrontEnd {
   sessionEnded(connection: string, reason: string): void;
 }
 
-export type Profile = 'default' | 'legacy';
+export type Profile = 'default' | 'legacy' | 'https';
 
 export interface Arrival {
   readonly address: string;

@@ -1,7 +1,7 @@
 /** The handlers of FRONT_CALLS: what each call means, once dispatch.ts has found who asks. */
 import type { FileHandlers } from '../files/files.ts';
 import type { FileSession } from '../files/session.ts';
-import type { Caller, FrontCalls, Response } from './calls.ts';
+import type { Caller, FrontCalls, Response, TlsIdentity } from './calls.ts';
 import type { Connection, Connections, FrontEnd, LiveSession } from './connections.ts';
 import type { Callers, Handlers } from './dispatch.ts';
 import { readExchange } from './exchange.ts';
@@ -20,6 +20,8 @@ export interface FrontCallers extends Callers {
 export interface FrontHandlersParts {
   readonly hello: Omit<Response<'hello'>, 'hostKeys'>;
   readonly hostKeys: HostKeys;
+  /** Null where HTTPS is not served. */
+  tls(): TlsIdentity | null;
   readonly signIns: SignIns;
   readonly files: FileHandlers;
   readonly connections: Connections;
@@ -47,10 +49,15 @@ type Part<N extends keyof FrontCalls> = Pick<Handlers<FrontCalls, FrontCallers>,
 
 function connectionHandlers(
   parts: FrontHandlersParts,
-): Part<'hello' | 'hostkey.sign' | 'hostkey.prove' | 'connection.closed'> {
+): Part<'hello' | 'https.hello' | 'hostkey.sign' | 'hostkey.prove' | 'connection.closed'> {
   const { hello, hostKeys, signIns, connections } = parts;
   return {
     hello: () => ({ ...hello, hostKeys: hostKeys.offered }),
+    'https.hello': () => {
+      const tls = parts.tls();
+      if (tls === null) throw new WaybillError('call-forbidden', 'HTTPS is not served');
+      return { ...hello, tls };
+    },
     'hostkey.sign': ({ algorithm, digest, exchange: shown }, connection) => {
       const exchange = readExchange(digest, shown);
       connections.countExchange(connection, exchange.cookie);

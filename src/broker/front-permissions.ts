@@ -8,6 +8,7 @@ import { realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Door } from './calls.ts';
 
 export interface FrontFolders {
   readonly blobs: string;
@@ -17,8 +18,8 @@ export interface FrontFolders {
 const SOURCES = path.resolve(import.meta.dirname, '..');
 /** Takes away what is left. */
 const CONFINE = path.join(SOURCES, 'front', 'confine.ts');
-/** What fronts import from outside: the log. */
-const PACKAGES = ['pino'];
+/** What fronts import from outside: the log; those of HTTPS also the schemas of the API. */
+const PACKAGES: Readonly<Record<Door, readonly string[]>> = { ssh: ['pino'], https: ['pino', 'zod'] };
 
 /**
  * A front's garbage is almost all buffers of packets, dead when they are sent. By default V8 starts marking its whole
@@ -39,8 +40,8 @@ const COLLECTOR = [
   '--always-sparkplug',
 ];
 
-export function frontArguments(folders: FrontFolders, entry: string): string[] {
-  const readable = [SOURCES, path.join(path.dirname(SOURCES), 'package.json'), ...packageFolders(PACKAGES)];
+export function frontArguments(folders: FrontFolders, entry: string, door: Door = 'ssh'): string[] {
+  const readable = [SOURCES, path.join(path.dirname(SOURCES), 'package.json'), ...packageFolders(PACKAGES[door])];
   return [
     '--permission',
     ...readable.map((place) => `--allow-fs-read=${place}`),

@@ -12,6 +12,8 @@ const HEALTHY = 10_000;
 
 export interface FrontPoolParts {
   readonly size: number;
+  /** Of the first front, less one: numbers in the log tell fronts of several pools apart. */
+  readonly numbersAfter: number;
   readonly args: readonly string[];
   readonly log: Log;
   readonly connections: Connections;
@@ -22,12 +24,13 @@ export class FrontPool {
   private readonly parts: FrontPoolParts;
   private readonly fronts = new Set<FrontProcess>();
   private readonly timers = new Set<NodeJS.Timeout>();
-  private lastNumber = 0;
+  private lastNumber: number;
   private failures = 0;
   private stopping = false;
 
   constructor(parts: FrontPoolParts) {
     this.parts = parts;
+    this.lastNumber = parts.numbersAfter;
   }
 
   get size(): number {

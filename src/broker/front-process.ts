@@ -68,7 +68,7 @@ export class FrontProcess implements FrontEnd {
     this.link = new Link(this.child.stdio[LINK_DESCRIPTOR] as Duplex, {
       request: async (call, body) => {
         const answer = await dispatch(call, body);
-        if (call === 'hello') {
+        if (call === 'hello' || call === 'https.hello') {
           this.isReady = true;
           hello.resolve(true);
         }
@@ -116,6 +116,11 @@ export class FrontProcess implements FrontEnd {
 
   sessionEnded(connection: string, reason: string): void {
     this.link.event('session.ended', { connection, reason });
+  }
+
+  /** One of FRONT_EVENTS. */
+  event(name: string, body: unknown): void {
+    this.link.event(name, body);
   }
 
   kill(): void {

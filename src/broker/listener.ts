@@ -42,7 +42,7 @@ export class Listener {
     const { host, port } = this.parts;
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', (cause) => {
-        reject(listenFailure(host, port, cause));
+        reject(listenFailure(this.parts.profile === 'https' ? 'https' : 'sftp', host, port, cause));
       });
       this.server.listen({ host, port, backlog: BACKLOG }, resolve);
     });
@@ -70,31 +70,38 @@ export class Listener {
     const { startups, penalties, profile } = this.parts;
     const source = sourceOf(remoteAddress);
     if (penalties?.refuses(source, Date.now()) === true) {
-      refuse(socket, 'Not allowed at this time');
+      refuse(socket, profile, 'Not allowed at this time');
     } else if (this.parts.full() || !startups.enter(source)) {
       penalties?.add(source, 'crowding', Date.now());
-      refuse(socket, 'Exceeded MaxStartups');
+      refuse(socket, profile, 'Exceeded MaxStartups');
     } else {
       const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/i, '');
       if (this.parts.give(socket, { address, port: remotePort, source, profile })) return;
       startups.leave(source);
-      refuse(socket, 'The server is starting, try again');
+      refuse(socket, profile, 'The server is starting, try again');
     }
   }
 }
 
-/** RFC 4253 section 4.2 lets a server send lines before its version; people see this one in their client. */
-function refuse(socket: Socket, text: string): void {
+/**
+ * RFC 4253 section 4.2 lets a server send lines before its version; people see this one in their client. A client of
+ * TLS could make nothing of it.
+ */
+function refuse(socket: Socket, profile: Profile, text: string): void {
   socket.on('error', () => undefined);
+  if (profile === 'https') {
+    socket.destroy();
+    return;
+  }
   socket.end(`${text}\r\n`, () => {
     socket.destroy();
   });
 }
 
-function listenFailure(host: string, port: number, cause: NodeJS.ErrnoException): WaybillError {
+function listenFailure(option: string, host: string, port: number, cause: NodeJS.ErrnoException): WaybillError {
   const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
   if (cause.code === 'EADDRINUSE') return new WaybillError('address-in-use', `${where} is taken`, { cause });
-  return new WaybillError('option-invalid', `--sftp ${where} cannot be used (${cause.code ?? cause.message})`, {
+  return new WaybillError('option-invalid', `--${option} ${where} cannot be used (${cause.code ?? cause.message})`, {
     cause,
   });
 }

@@ -12,6 +12,8 @@ export interface Surroundings {
   readonly hostKeys: readonly HostKeyRow[];
 }
 
+const PROFILES = { default: 'SFTP        ', legacy: 'SFTP        ', https: 'HTTPS       ' } as const;
+
 export async function welcome(ready: Ready, around: Surroundings): Promise<string> {
   const { listeners, created } = ready;
   const near = (file: string): string => nearName(file, around.here);
@@ -20,7 +22,9 @@ export async function welcome(ready: Ready, around: Surroundings): Promise<strin
     'Waybill is ready.',
     '',
     `  Data folder  ${near(around.dataFolder)}${created ? ` (${made})` : ''}`,
-    ...listeners.map((at) => `  SFTP         ${addressText(at)}${at.profile === 'legacy' ? ' (older clients)' : ''}`),
+    ...listeners.map(
+      (at) => `  ${PROFILES[at.profile]} ${addressText(at)}${at.profile === 'legacy' ? ' (older clients)' : ''}`,
+    ),
     ...around.hostKeys.map(
       (key, index) => `  ${index === 0 ? 'Host keys' : '         '}    ${key.fingerprint} ${key.algorithm}`,
     ),

@@ -47,6 +47,18 @@ export const OPTIONS = {
     doc: 'Where SFTP is served to clients that know only older message authentication (no SHA-1, no CBC there either).',
     check: address,
   },
+  https: {
+    value: 'ADDRESS:PORT',
+    many: true,
+    doc: 'Where HTTPS is served (the API); nowhere when left out. Port 0 picks a free one.',
+    check: address,
+  },
+  'tls-cert': {
+    value: 'FILE',
+    doc: 'The certificate for HTTPS with its chain (PEM), read again when it changes; a self-made one when left out.',
+    check: filePath,
+  },
+  'tls-key': { value: 'FILE', doc: 'Its private key (PEM); nobody else may read the file.', check: filePath },
   json: { doc: 'Print one line of JSON when the server is ready.', fallback: 'false', check: yesOrNo },
   https: {
     value: 'ADDRESS:PORT',
@@ -194,7 +206,11 @@ export const OPTIONS = {
     check: mailServer,
   },
   'smtp-password-file': { value: 'FILE', doc: 'A file with the password for it.', check: filePath },
-  'smtp-ca': { value: 'FILE', doc: 'Certificates (PEM) that it is checked with; those of Node when left out.', check: filePath },
+  'smtp-ca': {
+    value: 'FILE',
+    doc: 'Certificates (PEM) that it is checked with; those of Node when left out.',
+    check: filePath,
+  },
   'mail-from': { value: 'ADDRESS', doc: 'The sender of mail about what waits for somebody.', check: mailAddress },
   metrics: {
     value: 'ADDRESS:PORT',

@@ -24,7 +24,7 @@ import type { FileSession } from './session.ts';
 import type { Node, Version } from './store.ts';
 import type { Upload } from './upload-registry.ts';
 import type { Uploads } from './uploads.ts';
-import { attributesOf } from './view.ts';
+import { attributesOf, withVersion } from './view.ts';
 
 type Call = Request<'upload.commit'>;
 type Answer = Response<'upload.commit'>;
@@ -102,7 +102,7 @@ export class Committing {
       path,
     });
     const bits = grants.rights(who.account, folder);
-    return { version: id, attributes: attributesOf({ kind: 'file', size, mtime, atime }, bits) };
+    return { version: id, attributes: withVersion(attributesOf({ kind: 'file', size, mtime, atime }, bits), id) };
   }
 
   private versionOf(who: FileSession, upload: Upload, call: Call, mtime: number): Version {

@@ -10,7 +10,7 @@ import { withinFolder } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { FileStore, Node } from './store.ts';
 import type { Uploads } from './uploads.ts';
-import { attributesOf, need, notFound, permissions, seesNames, uploadAttributes } from './view.ts';
+import { attributesOf, need, notFound, permissions, seesNames, uploadAttributes, withVersion } from './view.ts';
 import type { Below } from './view.ts';
 
 export class Namespace {
@@ -29,7 +29,7 @@ export class Namespace {
     const own = this.parts.uploads.own(place.parent.id, place.name, who.account);
     if (own !== undefined) return uploadAttributes(own, place.grant.rights);
     if (place.node === null || !seesNames(place.grant.rights)) throw notFound(path);
-    return attributesOf(place.node, place.grant.rights);
+    return withVersion(attributesOf(place.node, place.grant.rights), place.node.version);
   }
 
   async list(who: FileSession, request: Request<'files.list'>): Promise<Response<'files.list'>> {

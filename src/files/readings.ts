@@ -15,7 +15,7 @@ import { plainBytes, runAt, segmentBytes, segmentCount } from './runs.ts';
 import { withinFolder } from './session.ts';
 import type { FileSession } from './session.ts';
 import type { Content, Version } from './store.ts';
-import { attributesOf, need, notFound, seesNames } from './view.ts';
+import { attributesOf, need, notFound, seesNames, withVersion } from './view.ts';
 
 export interface Reading {
   /** Of the session's choice, or made here for an upload's base; another session's may be the same. */
@@ -73,7 +73,7 @@ export class Readings {
     const inline = this.inlineOf(version, path);
     this.add(id, who, { folder: grant.folder, path, key: content.key }, content);
     const runs = runsBeside(inline, version.runs);
-    return { version: version.id, attributes: attributesOf(node, grant.rights), runs, inline };
+    return { version: version.id, attributes: withVersion(attributesOf(node, grant.rights), version.id), runs, inline };
   }
 
   inlineOf(version: Version, path: string): { blob: string; bytes: Buffer } | null {

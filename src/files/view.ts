@@ -137,8 +137,20 @@ export function attributesOf(
   return { kind, size, mtime, atime, permissions: permissions(kind, rights), partial: false };
 }
 
+export function withVersion(attributes: Attributes, version: string | null): Attributes {
+  return version === null ? attributes : { ...attributes, version };
+}
+
 export function uploadAttributes(upload: Upload, rights: RightBits): Attributes {
   const mtime = upload.mtime ?? Math.floor(upload.touched / 1000);
   const { size } = upload.seen;
-  return { kind: 'file', size, mtime, atime: mtime, permissions: permissions('file', rights), partial: true };
+  return {
+    kind: 'file',
+    size,
+    mtime,
+    atime: mtime,
+    permissions: permissions('file', rights),
+    partial: true,
+    version: upload.id,
+  };
 }

@@ -4,7 +4,7 @@ import type { Attributes } from '../broker/calls.ts';
 import { Reading } from './reading.ts';
 import type { ReadingPorts } from './reading.ts';
 import type { SharedUpload } from './shared-upload.ts';
-import type { OpenFile, OpenOptions } from './transfer.ts';
+import type { OpenFile, OpenOptions, UploadingFile } from './transfer.ts';
 
 /** What a handle tells its session when it goes. `report` is for what the client needs no answer about. */
 export interface HandleOwner {
@@ -111,7 +111,7 @@ export class ReadHandle implements SessionHandle {
   }
 }
 
-export class WriteHandle implements SessionHandle {
+export class WriteHandle implements SessionHandle, UploadingFile {
   readonly path: string;
   private readonly owner: HandleOwner;
   private readonly upload: SharedUpload;
@@ -180,6 +180,21 @@ export class WriteHandle implements SessionHandle {
     this.open = false;
     this.owner.gone(this);
     await this.upload.abandon();
+  }
+
+  get version(): string | null {
+    return this.upload.version;
+  }
+
+  suspend(): Promise<void> {
+    return this.abandon();
+  }
+
+  async discard(): Promise<void> {
+    if (!this.open) return;
+    this.open = false;
+    this.owner.gone(this);
+    await this.upload.discard();
   }
 
   private check(): void {

@@ -11,7 +11,7 @@ import type { HandleOwner, SessionHandle } from './handles.ts';
 import { Reading } from './reading.ts';
 import type { ReadingPorts } from './reading.ts';
 import { SharedUpload } from './shared-upload.ts';
-import type { OpenFile, OpenOptions, Quota, SessionFiles } from './transfer.ts';
+import type { OpenFile, OpenOptions, Quota, ResumableFiles, UploadingFile } from './transfer.ts';
 
 /** Entries of a directory per broker call. */
 const PAGE = 500;
@@ -28,7 +28,7 @@ export interface SessionFilesOptions {
   readonly log: Pick<Log, 'warn'>;
 }
 
-export function createSessionFiles(options: SessionFilesOptions): SessionFiles {
+export function createSessionFiles(options: SessionFilesOptions): ResumableFiles {
   const folders = { blobs: options.blobs, incoming: options.incoming };
   const store: BlobStore = {
     open: (blob) => openBlob(folders, blob),
@@ -37,7 +37,7 @@ export function createSessionFiles(options: SessionFilesOptions): SessionFiles {
   return new TransferSession({ broker: options.broker, session: options.session, store, log: options.log });
 }
 
-class TransferSession implements SessionFiles, HandleOwner {
+class TransferSession implements ResumableFiles, HandleOwner {
   private readonly ports: ReadingPorts;
   private readonly log: Pick<Log, 'warn'>;
   private readonly handles = new Set<SessionHandle>();
@@ -104,7 +104,15 @@ class TransferSession implements SessionFiles, HandleOwner {
 
   async open(path: string, options: OpenOptions): Promise<OpenFile> {
     this.check();
-    const handle = options.write ? await this.openToWrite(path, options) : await this.openToRead(path);
+    return this.keep(options.write ? await this.openToWrite(path, options) : await this.openToRead(path));
+  }
+
+  async openUpload(path: string, options: Parameters<ResumableFiles['openUpload']>[1]): Promise<UploadingFile> {
+    this.check();
+    return this.keep(await this.openToWrite(path, { ...options, read: false, write: true, append: false }));
+  }
+
+  private async keep<H extends SessionHandle>(handle: H): Promise<H> {
     this.handles.add(handle);
     if (this.over !== null) {
       await handle.abandon();
@@ -147,7 +155,7 @@ class TransferSession implements SessionFiles, HandleOwner {
     return new ReadHandle(this.ports, this, path, source);
   }
 
-  private async openToWrite(path: string, options: OpenOptions): Promise<SessionHandle> {
+  private async openToWrite(path: string, options: OpenOptions): Promise<WriteHandle> {
     for (;;) {
       const present = await this.uploadAt(path);
       // Somebody else's OPEN may have come first while this one looked.

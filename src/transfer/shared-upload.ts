@@ -34,6 +34,10 @@ export class SharedUpload {
     return this.upload.attributes;
   }
 
+  get version(): string | null {
+    return this.upload.version;
+  }
+
   /** One more writer; false when the last one has gone meanwhile. */
   join(truncate: boolean): Promise<boolean> {
     return this.turns.run(async () => {
@@ -91,6 +95,19 @@ export class SharedUpload {
       this.ended = true;
       try {
         await this.upload.suspend();
+      } finally {
+        await this.upload.end();
+      }
+    });
+  }
+
+  /** For all its writers. */
+  discard(): Promise<void> {
+    return this.turns.run(async () => {
+      if (this.ended) return;
+      this.ended = true;
+      try {
+        await this.upload.discard();
       } finally {
         await this.upload.end();
       }

@@ -41,6 +41,20 @@ export interface SessionFiles {
   abandon(): Promise<void>;
 }
 
+/** What protocols need besides that have resumable uploads of their own. */
+export interface ResumableFiles extends SessionFiles {
+  openUpload(path: string, options: Omit<OpenOptions, 'read' | 'write' | 'append'>): Promise<UploadingFile>;
+}
+
+export interface UploadingFile extends OpenFile {
+  /** Of the upload in progress, which stays the same when it is taken up again; after `close` of the version it made. */
+  readonly version: string | null;
+  /** Ends the writing; what is here can be taken up again. */
+  suspend(): Promise<void>;
+  /** Ends the writing and gives up what was written. */
+  discard(): Promise<void>;
+}
+
 export interface OpenFile {
   readonly path: string;
   /** Size and times as this handle sees them now, own unfinished writes included. */

@@ -42,6 +42,7 @@ export class Upload {
   private times: Times | null = null;
   private writtenAt: number | null = null;
   private baseUsed = false;
+  private committed: string | null = null;
   private readonly sent = new SentRanges();
 
   static async open(ports: ReadingPorts, path: string, flags: UploadFlags): Promise<Upload> {
@@ -83,6 +84,10 @@ export class Upload {
     return { ...this.answer.attributes, size: this.content.size, mtime, atime, partial: true };
   }
 
+  get version(): string | null {
+    return this.committed ?? this.answer.upload;
+  }
+
   /** Resolved at once, without a promise, when the next write may come at once. */
   write(offset: number, data: Buffer): Promise<void> | undefined {
     this.touch();
@@ -120,7 +125,8 @@ export class Upload {
     const { mtime, atime } = this.times ?? { mtime: null, atime: null };
     const { upload } = this.answer;
     await this.endReading();
-    await this.ports.broker.call('upload.commit', { session, upload, ...sealed, mtime, atime });
+    const made = await this.ports.broker.call('upload.commit', { session, upload, ...sealed, mtime, atime });
+    this.committed = made.version;
   }
 
   /** Nobody writes any more; what is here can be taken up again. */

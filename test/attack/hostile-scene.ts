@@ -129,6 +129,7 @@ export class Scene {
           idleSeconds: 0,
         },
       },
+      https: null,
       retries: new Retries({ again: () => false, report: () => undefined }),
       signIn: {
         store,

@@ -32,7 +32,7 @@ function scene(mode: string, size = 1) {
   const ignore = (): undefined => undefined;
   const connections = new Connections({ startupOver: ignore, sessionOver: ignore, gone: ignore }, log);
   const dispatch = () => () => Promise.resolve({});
-  const pool = new FrontPool({ size, args: [ENTRY, mode], log, connections, dispatch });
+  const pool = new FrontPool({ size, numbersAfter: 0, args: [ENTRY, mode], log, connections, dispatch });
   pools.push(pool);
   return { pool, connections, lines, logged };
 }

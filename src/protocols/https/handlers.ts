@@ -1,0 +1,23 @@
+/** Every operation and what does it: an operation without a handler does not compile. */
+import type { OperationId } from '../../api/operations.ts';
+import { archiveHandlers } from './archive.ts';
+import { contentHandlers } from './content.ts';
+import type { Exchange } from './exchange.ts';
+import { fileHandlers } from './files.ts';
+import { pageHandlers } from './pages.ts';
+import { storeHandlers } from './store.ts';
+import { tusHandlers } from './tus.ts';
+
+export type Handler = (exchange: Exchange) => void | Promise<void>;
+export type Handlers = Readonly<Record<OperationId, Handler>>;
+
+export function httpsHandlers(version: string): Handlers {
+  return {
+    ...pageHandlers(version),
+    ...fileHandlers,
+    ...contentHandlers,
+    ...storeHandlers,
+    ...archiveHandlers,
+    ...tusHandlers,
+  };
+}

@@ -1,0 +1,217 @@
+/**
+ * Resumable uploads, tus 1.0.0. An upload is the account's upload in progress at a path, which transfer and the broker
+ * keep anyway: its bytes go where those of SFTP go, and its address holds the rest. So nothing is stored here.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { asWaybillError, WaybillError } from '../../base/errors.ts';
+import type { Attributes } from '../../broker/calls.ts';
+import type { UploadingFile } from '../../transfer/transfer.ts';
+import type { Exchange } from './exchange.ts';
+import { creatable } from './paths.ts';
+import { StatusError } from './status-error.ts';
+import {
+  amountOf,
+  CHECKSUMS,
+  checksumOf,
+  EXTENSIONS,
+  formatAddress,
+  parseAddress,
+  pathOf,
+  TUS_VERSION,
+} from './tus-headers.ts';
+import type { UploadAddress } from './tus-headers.ts';
+import { writingAlone } from './writing.ts';
+
+const PLACE = '/api/v1/tus';
+const STREAM = 'application/offset+octet-stream';
+/** As long as files/ keeps an upload that nobody goes on with. */
+const EXPIRY_SECONDS = 7 * 86_400;
+const CHECKSUM_MISMATCH = 460;
+
+function begin(exchange: Exchange): void {
+  exchange.response.setHeader('Tus-Resumable', TUS_VERSION);
+  if (exchange.header('tus-resumable') === TUS_VERSION) return;
+  exchange.response.setHeader('Tus-Version', TUS_VERSION);
+  throw new StatusError(412, new WaybillError('unsupported', `Tus-Resumable is not ${TUS_VERSION}`));
+}
+
+function options(exchange: Exchange): void {
+  exchange.sendEmpty(204, {
+    'Tus-Resumable': TUS_VERSION,
+    'Tus-Version': TUS_VERSION,
+    'Tus-Extension': EXTENSIONS,
+    'Tus-Max-Size': String(Number.MAX_SAFE_INTEGER),
+    'Tus-Checksum-Algorithm': CHECKSUMS,
+  });
+}
+
+async function create(exchange: Exchange): Promise<void> {
+  begin(exchange);
+  if (exchange.header('upload-defer-length') !== undefined || exchange.header('upload-concat') !== undefined)
+    throw new WaybillError('request-invalid', 'lengths that come later and parallel parts are not offered');
+  const length = amountOf('Upload-Length', exchange.header('upload-length'));
+  const path = creatable(pathOf(exchange.header('upload-metadata')));
+  const withBody = exchange.header('content-type') !== undefined;
+  if (withBody) checkType(exchange);
+  await writingAlone(exchange.member, path, async () => {
+    const base = await versionAt(exchange, path);
+    const file = await exchange.files.openUpload(path, { create: true, exclusive: false, truncate: true });
+    const address = { upload: file.version ?? '', length, base, path };
+    const offset = await receive(exchange, file, address, withBody && length > 0);
+    exchange.sendEmpty(201, {
+      Location: `${PLACE}/${formatAddress(address)}`,
+      ...(withBody ? { 'Upload-Offset': String(offset) } : {}),
+      ...(offset < length ? expiry(Date.now() / 1000) : {}),
+    });
+  });
+}
+
+async function head(exchange: Exchange): Promise<void> {
+  begin(exchange);
+  const address = parseAddress(exchange.rest);
+  const found = await progressOf(exchange, address);
+  exchange.sendEmpty(200, {
+    'Upload-Offset': String(found.offset),
+    'Upload-Length': String(address.length),
+    'Upload-Metadata': `path ${Buffer.from(address.path).toString('base64')}`,
+    ...(found.touched === null ? {} : expiry(found.touched)),
+  });
+}
+
+async function patch(exchange: Exchange): Promise<void> {
+  begin(exchange);
+  checkType(exchange);
+  const address = parseAddress(exchange.rest);
+  const offset = amountOf('Upload-Offset', exchange.header('upload-offset'));
+  await writingAlone(exchange.member, address.path, async () => {
+    const found = await progressOf(exchange, address);
+    checkOffset(offset, found.offset);
+    // Complete already: the answer to the last bytes was lost.
+    const end = found.touched === null ? offset : await goOn(exchange, address, offset);
+    exchange.sendEmpty(204, {
+      'Upload-Offset': String(end),
+      ...(end < address.length ? expiry(Date.now() / 1000) : {}),
+    });
+  });
+}
+
+async function goOn(exchange: Exchange, address: UploadAddress, offset: number): Promise<number> {
+  const file = await takeUp(exchange, address);
+  try {
+    checkOffset(offset, file.stat().size);
+  } catch (error) {
+    await file.suspend();
+    throw error;
+  }
+  return receive(exchange, file, address, true);
+}
+
+async function remove(exchange: Exchange): Promise<void> {
+  begin(exchange);
+  const address = parseAddress(exchange.rest);
+  await writingAlone(exchange.member, address.path, async () => {
+    const found = await progressOf(exchange, address);
+    if (found.touched !== null) await (await takeUp(exchange, address)).discard();
+  });
+  exchange.sendEmpty(204);
+}
+
+/** How far it is. `touched` is null when it is complete. Throws `not-found` when it is neither. */
+async function progressOf(
+  exchange: Exchange,
+  address: UploadAddress,
+): Promise<{ offset: number; touched: number | null }> {
+  const { upload, length, base, path } = address;
+  const there = await statOrNull(exchange, path);
+  if (there?.partial === true && there.version === upload) return { offset: there.size, touched: there.mtime };
+  const other = there?.partial === false && there.version !== undefined && there.version !== base;
+  if (other && there.size === length) return { offset: length, touched: null };
+  throw new WaybillError('not-found', 'the upload has expired, was given up, or another one took its place');
+}
+
+async function takeUp(exchange: Exchange, { path, upload }: UploadAddress): Promise<UploadingFile> {
+  const file = await exchange.files.openUpload(path, { create: false, exclusive: false, truncate: false });
+  if (file.version === upload) return file;
+  await file.suspend();
+  throw new WaybillError('not-found', 'another upload took the place of this one');
+}
+
+/** Takes the body in, then commits what is complete and keeps what is not. Returns the offset. */
+async function receive(
+  exchange: Exchange,
+  file: UploadingFile,
+  address: UploadAddress,
+  withBody: boolean,
+): Promise<number> {
+  const start = file.stat().size;
+  const checksum = checksumOf(exchange.header('upload-checksum'));
+  const hash = checksum === null ? null : createHash(checksum.algorithm);
+  let at = start;
+  try {
+    if (withBody) {
+      checkLength(Number(exchange.header('content-length') ?? 0), at, address.length);
+      await exchange.body(async (chunk) => {
+        checkLength(chunk.length, at, address.length);
+        hash?.update(chunk);
+        await file.write(at, chunk);
+        at += chunk.length;
+      });
+      if (checksum !== null && hash !== null && !timingSafeEqual(hash.digest(), checksum.value))
+        throw new StatusError(CHECKSUM_MISMATCH, new WaybillError('checksum-mismatch', 'the bytes are other ones'));
+    }
+  } catch (error) {
+    // Bytes that came under a checksum count only when it holds; others are kept as far as they came.
+    await keep(file, hash !== null && at > start ? start : null);
+    throw error;
+  }
+  if (at === address.length) await file.close();
+  else await keep(file, null);
+  return at;
+}
+
+async function keep(file: UploadingFile, size: number | null): Promise<void> {
+  if (size !== null) await file.truncate(size);
+  // An upload without a byte would be forgotten.
+  await file.sync();
+  await file.suspend();
+}
+
+function checkLength(more: number, at: number, length: number): void {
+  if (at + more > length) throw new WaybillError('too-large', 'more bytes than Upload-Length says');
+}
+
+function checkOffset(asked: number, actual: number): void {
+  if (asked !== actual)
+    throw new StatusError(409, new WaybillError('offset-invalid', `the upload is at ${actual}, not at ${asked}`));
+}
+
+function checkType(exchange: Exchange): void {
+  if (exchange.header('content-type')?.toLowerCase() !== STREAM)
+    throw new StatusError(415, new WaybillError('request-invalid', `the body is not ${STREAM}`));
+}
+
+async function versionAt(exchange: Exchange, path: string): Promise<string | null> {
+  const there = await statOrNull(exchange, path);
+  return there?.partial === false ? (there.version ?? null) : null;
+}
+
+async function statOrNull(exchange: Exchange, path: string): Promise<Attributes | null> {
+  try {
+    return await exchange.files.stat(path);
+  } catch (thrown) {
+    if (asWaybillError(thrown).code === 'not-found') return null;
+    throw thrown;
+  }
+}
+
+function expiry(from: number): { 'Upload-Expires': string } {
+  return { 'Upload-Expires': new Date((from + EXPIRY_SECONDS) * 1000).toUTCString() };
+}
+
+export const tusHandlers = {
+  'tus.options': options,
+  'tus.create': create,
+  'tus.head': head,
+  'tus.patch': patch,
+  'tus.remove': remove,
+};
