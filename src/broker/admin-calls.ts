@@ -127,6 +127,24 @@ const key = z.object({
 });
 export type KeyRow = z.infer<typeof key>;
 
+const serial = z.string().regex(/^\d{1,19}$/);
+/** A user certificate of our own authority. */
+const issued = z.object({
+  serial,
+  /** Null when the account is gone. */
+  login: login.nullable(),
+  fingerprint: z.string(),
+  addresses: z.string().nullable(),
+  /** What was shown for it; none when an administrator issued it. */
+  factors: z.array(z.string()),
+  issued: moment,
+  until: moment,
+  lastUsed: moment.nullable(),
+  state: z.enum(['valid', 'ended', 'revoked', 'account-gone']),
+});
+export type IssuedRow = z.infer<typeof issued>;
+const issuedLine = z.object({ issued, certificate: z.string() });
+
 /** A key; or certificates of an authority, by serial number or key id. */
 const keyOrFingerprint = z.string().max(32_768);
 const revoked = z.discriminatedUnion('kind', [
@@ -355,6 +373,27 @@ export const ADMIN_CALLS = {
   /** What is revoked never signs in again, whoever adds it; sessions that it opened are ended before the answer. */
   'key.revoke': changes(z.object({ what: revoked }), z.object({ revoked: shownRevocation, ended: count })),
   'key.revoked': reads(nothing, z.object({ revoked: z.array(shownRevocation) })),
+  /** A certificate of our own for an account, whatever it has shown. `hours` null: as long as the server allows. */
+  'key.issue': guarded(
+    z.object({
+      login,
+      line: z.string().max(32_768),
+      hours: z.number().positive().max(8784).nullable(),
+      addresses: z.string().max(4096).nullable(),
+    }),
+    issuedLine,
+  ),
+  'key.issued': reads(z.object({ login: login.nullable() }), z.object({ certificates: z.array(issued) })),
+  'key.certificate': reads(z.object({ serial }), issuedLine),
+  /** `line` is for known_hosts; null where the host keys have no certificates of our own authority. */
+  'key.host-ca': reads(nothing, z.object({ line: z.string().nullable(), userCa: z.string().nullable() })),
+  /** The old key ends after `overlap` seconds. */
+  'key.rotate': changes(
+    z.object({ key: z.string().max(128), line: z.string().max(32_768), overlap: count.max(31_622_400) }),
+    z.object({ added: key, replaced: key }),
+  ),
+  /** Back into use, after nobody had used it. */
+  'key.reinstate': guarded(z.object({ key: z.string().max(128) }), key),
   'key.host': reads(nothing, z.object({ keys: z.array(hostKey) })),
 
   'session.list': reads(z.object({ login: login.nullable() }), z.object({ sessions: z.array(session) })),
@@ -433,30 +472,6 @@ export const ADMIN_CALLS = {
     z.object({ signature: z.string() }),
   ),
 
-  /** A bounded part of the walk over the store; call again with `after` = `next` until that is null. */
-  'check.next': reads(
-    z.object({ after: z.string().max(200).nullable() }),
-    z.object({
-      versions: count,
-      bytes: count,
-      skipped: count,
-      findings: z.array(finding),
-      next: z.string().nullable(),
-    }),
-  ),
-} as const satisfies Record<string, AdminCallRow>;
-
-export type AdminCalls = typeof ADMIN_CALLS;
-export type AdminCallName = keyof AdminCalls;
-/** Those for which four-eyes.ts has a judge. */
-export type GuardedCall = { [N in AdminCallName]: AdminCalls[N]['eyes'] extends 'two' ? N : never }[AdminCallName];
-export type AdminRequest<N extends AdminCallName> = z.infer<AdminCalls[N]['request']>;
-export type AdminResponse<N extends AdminCallName> = z.infer<AdminCalls[N]['response']>;
-
-/** How the command line sees the running server: one function, typed by the table. Rejects with WaybillError. */
-export interface AdminCaller {
-  call<N extends AdminCallName>(call: N, request: AdminRequest<N>): Promise<AdminResponse<N>>;
-}
   /** The secret of a webhook is answered here and never again; not to who approves, who asks for a new one then. */
   'event.add': guarded(
     z.object({
@@ -490,3 +505,27 @@ export interface AdminCaller {
     z.object({ delivered: count, failure: z.string().nullable() }),
   ),
 
+  /** A bounded part of the walk over the store; call again with `after` = `next` until that is null. */
+  'check.next': reads(
+    z.object({ after: z.string().max(200).nullable() }),
+    z.object({
+      versions: count,
+      bytes: count,
+      skipped: count,
+      findings: z.array(finding),
+      next: z.string().nullable(),
+    }),
+  ),
+} as const satisfies Record<string, AdminCallRow>;
+
+export type AdminCalls = typeof ADMIN_CALLS;
+export type AdminCallName = keyof AdminCalls;
+/** Those for which four-eyes.ts has a judge. */
+export type GuardedCall = { [N in AdminCallName]: AdminCalls[N]['eyes'] extends 'two' ? N : never }[AdminCallName];
+export type AdminRequest<N extends AdminCallName> = z.infer<AdminCalls[N]['request']>;
+export type AdminResponse<N extends AdminCallName> = z.infer<AdminCalls[N]['response']>;
+
+/** How the command line sees the running server: one function, typed by the table. Rejects with WaybillError. */
+export interface AdminCaller {
+  call<N extends AdminCallName>(call: N, request: AdminRequest<N>): Promise<AdminResponse<N>>;
+}

@@ -1,10 +1,12 @@
 /** What the handlers of administrator calls work with; main.ts fills it once. */
 import type { Accounts } from '../accounts/accounts.ts';
+import type { OwnAuthority } from '../accounts/authority-own.ts';
 import type { Administrator, Administrators } from '../accounts/administrators.ts';
+import type { KeyLife } from '../accounts/key-life.ts';
 import type { Acting } from '../base/acting.ts';
+import type { Events } from '../events/events.ts';
 import type { CheckStep } from '../files/check.ts';
 import type { Folders } from '../files/folders.ts';
-import type { Events } from '../events/events.ts';
 import type { Tenants } from '../files/tenants.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { OpenLedger } from '../ledger/open-ledger.ts';
@@ -40,12 +42,15 @@ export interface AdministrationParts {
   readonly budgets: Budgets;
   readonly acquaintances: Acquaintances;
   readonly ledger: Ledger;
+  readonly events: Events;
   readonly ledgerKey: Pick<OpenLedger, 'vkey' | 'waiting' | 'witnesses' | 'signPack'>;
   readonly connections: Pick<Connections, 'list' | 'end'>;
-  readonly events: Events;
   readonly keys: Pick<Keys, 'stateOf'>;
   readonly keyActs: KeyActs;
   readonly hostKeys: readonly PublicKey[];
+  /** Of our own; `hostLine` is null where the host keys have none. */
+  readonly certificates: { readonly authority: OwnAuthority; readonly hostLine: () => string | null };
+  readonly keyLife: KeyLife;
   /** Quota of tenants that are added without one. */
   readonly defaultQuota: number | null;
   /** One write of the metadata store. */

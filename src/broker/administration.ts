@@ -6,9 +6,10 @@ import { changed } from '../ledger/changed.ts';
 import type { FindingRow } from './admin-calls.ts';
 import { accountHandlers } from './administration-accounts.ts';
 import { administratorHandlers } from './administration-administrators.ts';
+import { certificateHandlers } from './administration-certificates.ts';
 import { budgetHandlers } from './administration-budgets.ts';
-import { grantHandlers } from './administration-grants.ts';
 import { eventHandlers } from './administration-events.ts';
+import { grantHandlers } from './administration-grants.ts';
 import { keyActHandlers } from './administration-key-acts.ts';
 import { keyHandlers } from './administration-keys.ts';
 import { ledgerHandlers } from './administration-ledger.ts';
@@ -26,13 +27,14 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
     ...accountHandlers(parts),
     ...grantHandlers(parts),
     ...keyHandlers(parts),
+    ...certificateHandlers(parts),
     ...keyActHandlers(parts),
     ...sessionHandlers(parts),
     ...administratorHandlers(parts),
     ...budgetHandlers(parts),
+    ...eventHandlers(parts),
     ...ledgerHandlers(parts),
     'server.status': () => parts.status(),
-    ...eventHandlers(parts),
     'check.next': async ({ after }) => {
       const { versions, bytes, skipped, findings, next } = await parts.check(after ?? '');
       return { versions, bytes, skipped, findings: findings.map(findingRow), next };
@@ -52,7 +54,7 @@ function sessionHandlers(parts: AdministrationParts): SessionCalls {
           session: one.session,
           login: one.login,
           tenant: one.tenantName,
-          protocol: 'sftp',
+          protocol: one.connection.profile === 'https' ? 'https' : 'sftp',
           address: one.address,
           credential: one.credential,
           started: moment(one.started),

@@ -39,7 +39,10 @@ export class Certificates {
       throw new WaybillError('permission-denied', 'a certificate is for who has just signed in with a strong factor');
     const { login, address, tenant } = session;
     const wish = { login, key: plainKey(publicKey), hours: hours ?? null, addresses: address, ...shown };
-    const acting = { actor: login, approvedBy: '', within: () => requireOpen(session) };
+    const within = (): void => {
+      if (session.ended !== null) throw new WaybillError('session-ended', 'the session was ended');
+    };
+    const acting = { actor: login, approvedBy: '', within };
     const { issued, certificate } = await authority.issue(wish, acting);
     if (issued.tenant !== tenant) throw new WaybillError('session-ended', 'the account is another than it was');
     return {
@@ -60,8 +63,4 @@ export function plainKey(line: string): PublicKey {
   if (certAuthority || from !== null || expires !== null || verifyRequired || !touchRequired)
     throw new WaybillError('option-invalid', 'give the key alone, without options before it');
   return key;
-}
-
-function requireOpen({ ended }: LiveSession): void {
-  if (ended !== null) throw new WaybillError('session-ended', 'the session was ended');
 }

@@ -1,5 +1,7 @@
 /** The administration as the server has it, over a real store: rooms, guard and dispatch, but no socket. */
 import { Accounts } from '../../src/accounts/accounts.ts';
+import { OwnAuthority } from '../../src/accounts/authority-own.ts';
+import { KeyLife } from '../../src/accounts/key-life.ts';
 import { Administrators } from '../../src/accounts/administrators.ts';
 import { hashAccessToken, newAccessToken, tokenFingerprint } from '../../src/accounts/access-token.ts';
 import type { Log } from '../../src/base/log.ts';
@@ -10,22 +12,22 @@ import type { AdminCallers, AdministrationParts } from '../../src/broker/adminis
 import { administrationHandlers } from '../../src/broker/administration.ts';
 import type { LiveSession } from '../../src/broker/connections.ts';
 import { createDispatch } from '../../src/broker/dispatch.ts';
-import { KeyActs } from '../../src/keys/key-acts.ts';
-import { recordsInto } from '../../src/keys/records.ts';
 import { Events } from '../../src/events/events.ts';
 import { LedgerTail } from '../../src/events/ledger-tail.ts';
+import { KeyActs } from '../../src/keys/key-acts.ts';
+import { recordsInto } from '../../src/keys/records.ts';
 import type { Entry } from '../../src/ledger/core/kinds.ts';
 import { Approvals } from '../../src/policy/approvals.ts';
 import { fromBits } from '../../src/policy/rights.ts';
 import { SqliteAccounts } from '../../src/store/sqlite/accounts.ts';
 import { SqliteAdministrators } from '../../src/store/sqlite/administrators.ts';
 import { SqliteProposals } from '../../src/store/sqlite/approvals.ts';
-import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
-import { World } from '../files/world.ts';
 import { SqliteCertificates } from '../../src/store/sqlite/certificates.ts';
 import { generateHostKey, parseHostKey } from '../../src/sshkeys/host-key.ts';
 import { formatPrivateKey } from '../../src/sshkeys/private-key.ts';
 import { SqliteEvents } from '../../src/store/sqlite/events.ts';
+import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
+import { World } from '../files/world.ts';
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
@@ -72,12 +74,37 @@ export class AdministrationScene {
       issuer: 'Waybill',
     });
     const ended: string[] = [];
+    const accountStore = new SqliteAccounts(database);
+    const current = parseHostKey(formatPrivateKey(await generateHostKey('ed25519'), 'user authority'));
+    const authority = new OwnAuthority({
+      store: new SqliteCertificates(database),
+      accounts: accountStore,
+      key: { current, take: () => Promise.resolve(current) },
+      clock,
+      ledger,
+      hours: 8,
+      credentialStands: (id) => accountStore.credential(id) !== null,
+    });
     const keyActs = new KeyActs({
       keys,
       store: new SqliteKeys(database),
       record: recordsInto(ledger),
       endSessions: () => 0,
       removeContents: () => Promise.resolve({ files: 0, done: true }),
+      report: (error) => world.failures.push(error),
+    });
+    const events = new Events({
+      ...{
+        store: new SqliteEvents(database),
+        sealer: keys,
+        ledger,
+        tenantName: () => '',
+        software: 'test',
+        mail: true,
+      },
+      tail: new LedgerTail({ tiles: { read: () => Promise.resolve(null) }, logs: () => [] }),
+      sender: { deliver: () => Promise.reject(new Error('nothing is sent here')) },
+      allow: [],
       report: (error) => world.failures.push(error),
     });
     const parts: AdministrationParts = {
@@ -93,21 +120,8 @@ export class AdministrationScene {
         signPack: (digest) => `signed ${digest}`,
       },
       budgets: world.budgets,
-    const events = new Events({
-      ...{
-        store: new SqliteEvents(database),
-        sealer: keys,
-        ledger,
-        tenantName: () => '',
-        software: 'test',
-        mail: true,
-      },
-      tail: new LedgerTail({ tiles: { read: () => Promise.resolve(null) }, logs: () => [] }),
-      sender: { deliver: () => Promise.reject(new Error('nothing is sent here')) },
-      allow: [],
-      report: (error) => world.failures.push(error),
-    });
       acquaintances: world.acquaintances,
+      events,
       accounts,
       administrators,
       approvals,
@@ -121,9 +135,10 @@ export class AdministrationScene {
           ended.push(reason);
           return 1;
         },
-      events,
       },
       hostKeys: [],
+      certificates: { authority, hostLine: () => null },
+      keyLife: new KeyLife({ store: accountStore, clock, ledger }),
       defaultQuota: null,
       write: (action) => database.write(action),
       usage: (tenant) => files.usage(tenant),

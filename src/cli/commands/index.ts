@@ -5,13 +5,15 @@ import { ACQUAINTANCE_COMMANDS } from './acquaintance.ts';
 import { ADMINISTRATOR_COMMANDS } from './administrator.ts';
 import { APPROVAL_COMMANDS } from './approval.ts';
 import { BUDGET_COMMANDS } from './budget.ts';
+import { CERTIFICATE_COMMANDS } from './certificate.ts';
 import { CHECK_COMMAND } from './check.ts';
 import { completionCommand } from './completion.ts';
-import { FOLDER_COMMANDS } from './folder.ts';
 import { EVENT_COMMANDS } from './event.ts';
+import { FOLDER_COMMANDS } from './folder.ts';
 import { GRANT_COMMANDS } from './grant.ts';
 import { INVESTIGATE_COMMAND } from './investigate.ts';
 import { KEY_COMMANDS } from './key.ts';
+import { KEY_LIFE_COMMANDS } from './key-life.ts';
 import { LEDGER_COMMANDS } from './ledger.ts';
 import { PACK_COMMAND } from './pack.ts';
 import { PRODUCT_COMMANDS } from './product.ts';
@@ -33,11 +35,14 @@ export const COMMANDS: readonly Command[] = [
   ...ACQUAINTANCE_COMMANDS,
   ...GRANT_COMMANDS,
   ...KEY_COMMANDS,
+  ...KEY_LIFE_COMMANDS,
+  ...CERTIFICATE_COMMANDS,
   ...ROOTKEY_COMMANDS,
   ...SESSION_COMMANDS,
   ...ADMINISTRATOR_COMMANDS,
   ...APPROVAL_COMMANDS,
   ...BUDGET_COMMANDS,
+  ...EVENT_COMMANDS,
   CHECK_COMMAND,
   VERIFY_COMMAND,
   PACK_COMMAND,
@@ -62,12 +67,12 @@ export const GROUPS: readonly Group[] = [
   { name: 'administrator', doc: 'People of the operator by name: add, list, renew their tokens, remove.' },
   ...APPROVAL_COMMANDS.map(({ name, doc }) => ({ name, doc })),
   { name: 'budget', doc: 'How much may leave within a time: set, clear, list, show.' },
+  { name: 'event', doc: 'Events out: webhooks, syslog, mail; add, list, remove, what was given up.' },
   { name: 'check', doc: CHECK_COMMAND.doc },
   { name: 'investigate', doc: INVESTIGATE_COMMAND.doc },
   { name: 'verify', doc: VERIFY_COMMAND.doc },
   { name: 'pack', doc: PACK_COMMAND.doc },
   { name: 'ledger', doc: 'The ledger of everything that was recorded: its key, its checkpoint, how large it is.' },
-  { name: 'event', doc: 'Events out: webhooks, syslog, mail; add, list, remove, what was given up.' },
   { name: 'witness', doc: WITNESS_COMMAND.doc },
   { name: 'completion', doc: 'Print a script that completes waybill commands in your shell.' },
 ];
