@@ -192,6 +192,11 @@ interface Rooms {
   readonly accountStore: SqliteAccounts;
   readonly accounts: Accounts;
   readonly hostKeys: readonly LoadedHostKey[];
+  readonly out: StartedEvents;
+  readonly events: StartedEvents['events'];
+  readonly userAuthority: OwnAuthority;
+  readonly hostAuthority: HostAuthority;
+  readonly keyLife: KeyLife;
 }
 
 async function openRooms(
@@ -210,11 +215,6 @@ async function openRooms(
   const keys = await Keys.open(keyStore, rootKeys);
   const hostKeys = await openHostKeys(folder.keys, Date.now());
   const nameOf = (tenant: string): string => fileStore.tenant(tenant)?.name ?? '';
-  readonly out: StartedEvents;
-  readonly events: StartedEvents['events'];
-  readonly userAuthority: OwnAuthority;
-  readonly hostAuthority: HostAuthority;
-  readonly keyLife: KeyLife;
   const opening = await startLedger(options, folder, database, nameOf, log, undo);
   const { recorder: ledger, node, sequencer } = opening;
   const { budgets, acquaintances } = await startBudgets(options, database, ledger, log, undo);
