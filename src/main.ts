@@ -7,6 +7,9 @@ import path from 'node:path';
 import { SIGN_IN_LIMITS } from './accounts/sign-in.ts';
 import { Accounts } from './accounts/accounts.ts';
 import { Administrators } from './accounts/administrators.ts';
+import { HostAuthority } from './accounts/authority-host.ts';
+import { OwnAuthority } from './accounts/authority-own.ts';
+import { KeyLife } from './accounts/key-life.ts';
 import { Slowing } from './accounts/slowing.ts';
 import { WorkLine } from './accounts/work-line.ts';
 import { SYSTEM_CLOCK } from './base/clock.ts';
@@ -22,16 +25,17 @@ import { administrationHandlers } from './broker/administration.ts';
 import type { AdminCallers } from './broker/administration-parts.ts';
 import { Broker } from './broker/broker.ts';
 import type { TlsIdentity } from './broker/calls.ts';
+import { Certificates } from './broker/certificates.ts';
 import { createDispatch } from './broker/dispatch.ts';
 import { frontArguments } from './broker/front-permissions.ts';
 import { HostKeys } from './broker/host-keys.ts';
+import { openEvents } from './broker/start-events.ts';
+import type { StartedEvents } from './broker/start-events.ts';
 import { prepareDataFolder } from './config/data-folder.ts';
 import type { DataFolder } from './config/data-folder.ts';
 import type { ServerOptions } from './config/options.ts';
 import { readBanner } from './config/read-options.ts';
 import type { Address } from './config/values.ts';
-import { openEvents } from './broker/start-events.ts';
-import type { StartedEvents } from './broker/start-events.ts';
 import { checkNext } from './files/check.ts';
 import { Files } from './files/files.ts';
 import { UNLIMITED } from './files/parts.ts';
@@ -39,6 +43,7 @@ import { Folders } from './files/folders.ts';
 import { Tenants } from './files/tenants.ts';
 import { completeFirstStart } from './first-start/first-account.ts';
 import type { FirstAccount } from './first-start/first-account.ts';
+import { openAuthorityKey } from './first-start/authority-keys.ts';
 import { openHostKeys } from './first-start/host-keys.ts';
 import { openTlsIdentity, tlsFiles, watchTlsFiles } from './first-start/tls-identity.ts';
 import type { TlsFiles } from './first-start/tls-identity.ts';
@@ -66,7 +71,9 @@ import { SqliteAdministrators } from './store/sqlite/administrators.ts';
 import { SqliteProposals } from './store/sqlite/approvals.ts';
 import { SqliteAcquaintances } from './store/sqlite/acquaintances.ts';
 import { SqliteBudgets } from './store/sqlite/budgets.ts';
+import { SqliteCertificates } from './store/sqlite/certificates.ts';
 import { Database } from './store/sqlite/database.ts';
+import { SqliteEvents } from './store/sqlite/events.ts';
 import { SqliteFiles } from './store/sqlite/files.ts';
 import { lockFolder } from './store/sqlite/folder-lock.ts';
 import { SqliteHolds } from './store/sqlite/holds.ts';
@@ -76,7 +83,6 @@ import { SqliteGrants } from './store/sqlite/policy.ts';
 import { Checkpointer } from './store/sqlite/checkpointer.ts';
 import { SpareRoom } from './store/sqlite/spare-room.ts';
 import manifest from '../package.json' with { type: 'json' };
-import { SqliteEvents } from './store/sqlite/events.ts';
 
 export interface Ready {
   readonly sftp: Address & { readonly fingerprints: readonly string[] };
@@ -124,9 +130,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const rooms = await openRooms(folder, rootKeys(folder.rootKey), options, log, undo);
     const tls = options.https.length === 0 ? null : await openTls(options, folder);
     const broker = await startBroker(options, rooms, banner, tls?.identity ?? null, undo);
-    if (tls !== null) undo.push(watchTlsFiles(tls.files, log, (identity) => {
-      broker.changeTls(identity);
-    }));
+    if (tls !== null)
+      undo.push(
+        watchTlsFiles(tls.files, log, (identity) => {
+          broker.changeTls(identity);
+        }),
+      );
     const keyActs = startKeyActs(rooms, broker, undo);
     const listeners = await listen(options, broker);
     const { first, created } = await completeFirstStart({
@@ -135,7 +144,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       defaultQuota: options.quota,
     });
     await startAdministration(options, folder, { ...rooms, keyActs }, broker, listeners, undo);
+    await startAuthorities(options, rooms, broker, undo);
     startSweeping(rooms.files, log, undo);
+    rooms.out.begin(() => ({
+      sessions: broker.connections.list().length,
+      connections: broker.connections.count,
+      fronts: broker.frontCount,
+      holds: rooms.budgets.holds.list().length,
+    }));
     const ready = {
       listeners,
       first,
@@ -154,12 +170,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   } catch (error) {
     await takeDown();
     throw error;
-    rooms.out.begin(() => ({
-      sessions: broker.connections.list().length,
-      connections: broker.connections.count,
-      fronts: broker.frontCount,
-      holds: rooms.budgets.holds.list().length,
-    }));
   }
 }
 
@@ -347,7 +357,10 @@ async function startLedger(
   return ledger;
 }
 
-async function openTls(options: ServerOptions, folder: DataFolder): Promise<{ files: TlsFiles; identity: TlsIdentity }> {
+async function openTls(
+  options: ServerOptions,
+  folder: DataFolder,
+): Promise<{ files: TlsFiles; identity: TlsIdentity }> {
   const files = tlsFiles(folder.keys, options['tls-cert'], options['tls-key']);
   const names = options.https.map(({ host }) => host).filter((host) => host !== '0.0.0.0' && host !== '::');
   const identity = await openTlsIdentity(files, [...names, '127.0.0.1', '::1'], Date.now());
@@ -386,6 +399,12 @@ async function startBroker(
       },
     },
     hostKeys: new HostKeys(rooms.hostKeys),
+    certificates: new Certificates({
+      authority: rooms.userAuthority,
+      justShown: () => null,
+      hostKeys: rooms.hostKeys.map(({ key }) => key.public),
+      hostCa: () => rooms.hostAuthority.knownHostsLine,
+    }),
     signIn: {
       store: accountStore,
       sealer: keys,
@@ -393,6 +412,7 @@ async function startBroker(
       log,
       passwords: new WorkLine(),
       slowing: new Slowing(),
+      certificates: rooms.userAuthority,
       limits: SIGN_IN_LIMITS,
     },
     node: rooms.node,
@@ -477,6 +497,7 @@ async function startAdministration(
     approvals,
     connections,
     hostKeys: rooms.hostKeys.map(({ key }) => key.public),
+    certificates: { authority: rooms.userAuthority, hostLine: () => rooms.hostAuthority.knownHostsLine },
     defaultQuota: options.quota,
     write: (action) => rooms.database.write(action),
     usage: (tenant) => files.usage(tenant),
@@ -503,6 +524,31 @@ async function startAdministration(
     server.close();
   });
   await server.listen();
+}
+
+/** Certificates of the host keys, before the server says that it is ready; and what comes round by itself. */
+async function startAuthorities(options: ServerOptions, rooms: Rooms, broker: Broker, undo: Undo[]): Promise<void> {
+  const { hostAuthority, userAuthority, keyLife, hostKeys, log } = rooms;
+  const days = options['suspend-unused'];
+  // A certificate that the operator put beside a key stays.
+  const keys = hostKeys.filter(({ certificate }) => certificate === null).map(({ key }) => key.public);
+  const round = async (): Promise<void> => {
+    if (hostAuthority.due) broker.changeHostCertificates(await hostAuthority.certify(keys));
+    await userAuthority.sweep();
+    for (const { id, fingerprint: print } of days === null ? [] : await keyLife.suspendUnused(days)) {
+      log.warn({ key: print }, `a key was suspended: it was not used for ${days} days`);
+      broker.connections.end(({ proofs }) => proofs.includes(id), 'the key of this session is suspended');
+    }
+  };
+  await round();
+  const timer = setInterval(() => {
+    round().catch((err: unknown) => {
+      log.error({ err }, 'certificates of host keys or unused keys could not be looked after; it is tried again');
+    });
+  }, SWEEP_MILLISECONDS);
+  undo.push(() => {
+    clearInterval(timer);
+  });
 }
 
 function startSweeping(files: Files, log: Log, undo: Undo[]): void {

@@ -16,6 +16,9 @@ import { ByteWriter } from '../../src/base/bytes.ts';
 import { SYSTEM_CLOCK } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
 import { Retries } from '../../src/base/retries.ts';
+import { OwnAuthority } from '../../src/accounts/authority-own.ts';
+import { Certificates } from '../../src/broker/certificates.ts';
+import { SqliteCertificates } from '../../src/store/sqlite/certificates.ts';
 import { Broker } from '../../src/broker/broker.ts';
 import type { FrontCallName, Request, Response } from '../../src/broker/calls.ts';
 import { readExchange } from '../../src/broker/exchange.ts';
@@ -115,6 +118,21 @@ export class Scene {
       ledger,
       acquaintances: new Acquaintances(new SqliteAcquaintances(database), ledger),
       hostKeys: new HostKeys([{ key: hostKey, certificate: null }]),
+      // Generous on purpose: what keeps fronts of SSH from certificates must stand before this.
+      certificates: new Certificates({
+        authority: new OwnAuthority({
+          store: new SqliteCertificates(database),
+          accounts: store,
+          key: { current: hostKey, take: () => Promise.resolve(hostKey) },
+          clock: SYSTEM_CLOCK,
+          ledger,
+          hours: 8,
+          credentialStands: () => true,
+        }),
+        justShown: () => ({ factors: ['passkey'], proofs: [] }),
+        hostKeys: [],
+        hostCa: () => null,
+      }),
       hello: {
         blobs: blobFolder.blobs,
         incoming: blobFolder.incomingFolder,
