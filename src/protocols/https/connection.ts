@@ -41,6 +41,7 @@ export class Connection {
   private readonly parts: ConnectionParts;
   private readonly members = new Map<string, Promise<Member>>();
   private readonly allFiles = new Set<ResumableFiles>();
+  private readonly running = new Set<Promise<void>>();
   private refusals = 0;
   private over = false;
 
@@ -81,9 +82,20 @@ export class Connection {
     for (const [fingerprint, known] of this.members) void this.forgetIf(session, fingerprint, known);
   }
 
-  /** The connection is gone: uploads are kept for resuming, readings are told. */
+  /** A request until its handler is done with it, which may be after its answer. */
+  async during(work: Promise<void>): Promise<void> {
+    this.running.add(work);
+    await work;
+    this.running.delete(work);
+  }
+
+  /**
+   * The connection is gone: uploads are kept for resuming, readings are told. Handlers come first: they see the end of
+   * their request, and know whether what they wrote is to be kept.
+   */
   async abandon(): Promise<void> {
     this.over = true;
+    await Promise.allSettled(this.running);
     await Promise.allSettled(this.members.values());
     await Promise.all([...this.allFiles].map((files) => files.abandon()));
   }

@@ -84,7 +84,9 @@ export class HttpsDoor {
     this.strict = tls.trusted;
     this.watch = new Watch(limits, this.connections);
     const listener = (listening: boolean) => (request: IncomingMessage, response: ServerResponse) => {
-      void this.serve(request, response, listening);
+      const connection = this.bySocket.get(request.socket);
+      if (connection === undefined || ++connection.active > PIPELINED_MAX) request.socket.destroy();
+      else void connection.during(this.serve(request, response, connection, listening));
     };
     this.server = createServer(
       {
@@ -175,12 +177,12 @@ export class HttpsDoor {
     this.leaving.add(leaving);
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse, listening: boolean): Promise<void> {
-    const connection = this.bySocket.get(request.socket);
-    if (connection === undefined || ++connection.active > PIPELINED_MAX) {
-      request.socket.destroy();
-      return;
-    }
+  private async serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    connection: Connection,
+    listening: boolean,
+  ): Promise<void> {
     response.once('close', () => {
       connection.active--;
       if (connection.closing && connection.active === 0) connection.socket.destroySoon();

@@ -24,6 +24,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'session-ended': 401,
   'not-signed-in': 401,
   'scope-missing': 403,
+  'step-up-needed': 403,
   'origin-refused': 403,
   'changed-meanwhile': 412,
   'checksum-mismatch': 400,

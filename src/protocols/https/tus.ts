@@ -19,7 +19,7 @@ import {
   pathOf,
   TUS_VERSION,
 } from './tus-headers.ts';
-import type { UploadAddress } from './tus-headers.ts';
+import type { Checksum, UploadAddress } from './tus-headers.ts';
 import { writingAlone } from './writing.ts';
 
 const PLACE = '/api/v1/tus';
@@ -53,11 +53,12 @@ async function create(exchange: Exchange): Promise<void> {
   const path = creatable(pathOf(exchange.header('upload-metadata')));
   const withBody = exchange.header('content-type') !== undefined;
   if (withBody) checkType(exchange);
+  const checksum = checksumOf(exchange.header('upload-checksum'));
   await writingAlone(exchange.member, path, async () => {
     const base = await versionAt(exchange, path);
     const file = await exchange.files.openUpload(path, { create: true, exclusive: false, truncate: true });
     const address = { upload: file.version ?? '', length, base, path };
-    const offset = await receive(exchange, file, address, withBody && length > 0);
+    const offset = await receive(exchange, file, address, withBody && length > 0 ? checksum : false);
     exchange.sendEmpty(201, {
       Location: `${PLACE}/${formatAddress(address)}`,
       ...(withBody ? { 'Upload-Offset': String(offset) } : {}),
@@ -83,11 +84,12 @@ async function patch(exchange: Exchange): Promise<void> {
   checkType(exchange);
   const address = parseAddress(exchange.rest);
   const offset = amountOf('Upload-Offset', exchange.header('upload-offset'));
+  const checksum = checksumOf(exchange.header('upload-checksum'));
   await writingAlone(exchange.member, address.path, async () => {
     const found = await progressOf(exchange, address);
     checkOffset(offset, found.offset);
     // Complete already: the answer to the last bytes was lost.
-    const end = found.touched === null ? offset : await goOn(exchange, address, offset);
+    const end = found.touched === null ? offset : await goOn(exchange, address, offset, checksum);
     exchange.sendEmpty(204, {
       'Upload-Offset': String(end),
       ...(end < address.length ? expiry(Date.now() / 1000) : {}),
@@ -95,7 +97,12 @@ async function patch(exchange: Exchange): Promise<void> {
   });
 }
 
-async function goOn(exchange: Exchange, address: UploadAddress, offset: number): Promise<number> {
+async function goOn(
+  exchange: Exchange,
+  address: UploadAddress,
+  offset: number,
+  checksum: Checksum | null,
+): Promise<number> {
   const file = await takeUp(exchange, address);
   try {
     checkOffset(offset, file.stat().size);
@@ -103,7 +110,7 @@ async function goOn(exchange: Exchange, address: UploadAddress, offset: number):
     await file.suspend();
     throw error;
   }
-  return receive(exchange, file, address, true);
+  return receive(exchange, file, address, checksum);
 }
 
 async function remove(exchange: Exchange): Promise<void> {
@@ -136,19 +143,18 @@ async function takeUp(exchange: Exchange, { path, upload }: UploadAddress): Prom
   throw new WaybillError('not-found', 'another upload took the place of this one');
 }
 
-/** Takes the body in, then commits what is complete and keeps what is not. Returns the offset. */
+/** Takes the body in (`checksum` is false when there is none), then commits what is complete and keeps what is not. Returns the offset. */
 async function receive(
   exchange: Exchange,
   file: UploadingFile,
   address: UploadAddress,
-  withBody: boolean,
+  checksum: Checksum | null | false,
 ): Promise<number> {
   const start = file.stat().size;
-  const checksum = checksumOf(exchange.header('upload-checksum'));
-  const hash = checksum === null ? null : createHash(checksum.algorithm);
+  const hash = checksum === null || checksum === false ? null : createHash(checksum.algorithm);
   let at = start;
   try {
-    if (withBody) {
+    if (checksum !== false) {
       checkLength(Number(exchange.header('content-length') ?? 0), at, address.length);
       await exchange.body(async (chunk) => {
         checkLength(chunk.length, at, address.length);
