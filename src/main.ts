@@ -6,6 +6,8 @@ import { hostname } from 'node:os';
 import path from 'node:path';
 import { SIGN_IN_LIMITS } from './accounts/sign-in.ts';
 import { Accounts } from './accounts/accounts.ts';
+import { openBreachedPasswords, OWN_LIST } from './accounts/breached-passwords.ts';
+import type { WebStore } from './accounts/web/store.ts';
 import { Administrators } from './accounts/administrators.ts';
 import { HostAuthority } from './accounts/authority-host.ts';
 import { OwnAuthority } from './accounts/authority-own.ts';
@@ -29,6 +31,9 @@ import { Certificates } from './broker/certificates.ts';
 import { createDispatch } from './broker/dispatch.ts';
 import { frontArguments } from './broker/front-permissions.ts';
 import { HostKeys } from './broker/host-keys.ts';
+import { justShown } from './broker/web-handlers.ts';
+import { openWebRooms } from './broker/web-rooms.ts';
+import type { WebRooms } from './broker/web-rooms.ts';
 import { openEvents } from './broker/start-events.ts';
 import type { StartedEvents } from './broker/start-events.ts';
 import { prepareDataFolder } from './config/data-folder.ts';
@@ -41,9 +46,10 @@ import { Files } from './files/files.ts';
 import { UNLIMITED } from './files/parts.ts';
 import { Folders } from './files/folders.ts';
 import { Tenants } from './files/tenants.ts';
-import { completeFirstStart } from './first-start/first-account.ts';
+import { completeFirstStart, OPERATOR_TENANT } from './first-start/first-account.ts';
 import type { FirstAccount } from './first-start/first-account.ts';
 import { openAuthorityKey } from './first-start/authority-keys.ts';
+import { firstEnrolment } from './first-start/first-administrator.ts';
 import { openHostKeys } from './first-start/host-keys.ts';
 import { openTlsIdentity, tlsFiles, watchTlsFiles } from './first-start/tls-identity.ts';
 import type { TlsFiles } from './first-start/tls-identity.ts';
@@ -80,6 +86,7 @@ import { SqliteHolds } from './store/sqlite/holds.ts';
 import { SqliteKeys } from './store/sqlite/keys.ts';
 import { SqliteLedger } from './store/sqlite/ledger.ts';
 import { SqliteGrants } from './store/sqlite/policy.ts';
+import { SqliteWeb } from './store/sqlite/web.ts';
 import { Checkpointer } from './store/sqlite/checkpointer.ts';
 import { SpareRoom } from './store/sqlite/spare-room.ts';
 import manifest from '../package.json' with { type: 'json' };
@@ -90,6 +97,8 @@ export interface Ready {
   readonly listeners: readonly (Address & { readonly profile: 'default' | 'legacy' | 'https' })[];
   /** Null when its key file has been taken away. */
   readonly first: FirstAccount | null;
+  /** The secret by which the first administrator enrols over HTTPS; null once it was used. */
+  readonly enrol: string | null;
   /** Whether this start made the data folder's content. */
   readonly created: boolean;
   readonly fronts: readonly number[];
@@ -143,6 +152,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...rooms,
       defaultQuota: options.quota,
     });
+    const operator = rooms.tenants.list().find(({ name }) => name === OPERATOR_TENANT);
+    const enrol =
+      operator === undefined ? null : await firstEnrolment({ ...rooms, dataFolder: folder.root }, operator.id);
     await startAdministration(options, folder, { ...rooms, keyActs }, broker, listeners, undo);
     await startAuthorities(options, rooms, broker, undo);
     startSweeping(rooms.files, log, undo);
@@ -155,6 +167,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const ready = {
       listeners,
       first,
+      enrol,
       created,
       fronts: broker.frontPids,
       sftp: firstAddress(listeners, rooms.hostKeys),
@@ -201,6 +214,7 @@ interface Rooms {
   readonly tenants: Tenants;
   readonly accountStore: SqliteAccounts;
   readonly accounts: Accounts;
+  readonly web: WebRooms;
   readonly hostKeys: readonly LoadedHostKey[];
   readonly out: StartedEvents;
   readonly events: StartedEvents['events'];
@@ -245,7 +259,15 @@ async function openRooms(
   undo.push(() => checkpointer.stop());
   const accountStore = new SqliteAccounts(database);
   const issuer = 'Waybill';
-  const accounts = new Accounts({ store: accountStore, sealer: keys, clock: SYSTEM_CLOCK, ledger, issuer });
+  const breached = await openBreachedPasswords([OWN_LIST, ...options['breached-passwords']]);
+  const accounts = new Accounts({ store: accountStore, sealer: keys, clock: SYSTEM_CLOCK, ledger, issuer, breached });
+  const web = openWebRooms({
+    ...{ store: new SqliteWeb(database), accountStore, accounts, sealer: keys, ledger, clock: SYSTEM_CLOCK, issuer },
+    origins: options['https-origin'],
+    tokenIdleDays: options['suspend-unused'],
+    report,
+  });
+  undo.push(web.start());
   const holds = (tenant: string): string | null => (accounts.list(tenant).length > 0 ? 'accounts' : null);
   const tenants = new Tenants({ store: fileStore, keys, ledger, holds });
   const hasUploads = (directory: number): boolean => files.hasUploads(directory);
@@ -274,9 +296,9 @@ async function openRooms(
     tenantName: nameOf,
   });
   undo.push(() => out.stop());
-  const authorities = await openAuthorities(options, folder, database, accountStore, ledger);
+  const authorities = await openAuthorities(options, folder, database, accountStore, web.parts.store, ledger);
   const keyLife = new KeyLife({ store: accountStore, clock: SYSTEM_CLOCK, ledger });
-  return { log, ...opened, out, events: out.events, accountStore, accounts, hostKeys, ...authorities, keyLife };
+  return { log, ...opened, out, events: out.events, accountStore, accounts, web, hostKeys, ...authorities, keyLife };
 }
 
 async function openAuthorities(
@@ -284,6 +306,7 @@ async function openAuthorities(
   folder: DataFolder,
   database: Database,
   accounts: SqliteAccounts,
+  web: WebStore,
   ledger: Recorder,
 ): Promise<Pick<Rooms, 'userAuthority' | 'hostAuthority'>> {
   const store = new SqliteCertificates(database);
@@ -293,7 +316,7 @@ async function openAuthorities(
     accounts,
     key: await openAuthorityKey(folder.keys, 'user', store.authorityUsed('user')),
     hours: options['certificate-hours'],
-    credentialStands: (id) => accounts.credential(id) !== null,
+    credentialStands: (id) => accounts.credential(id) !== null || web.passkey(id) !== null,
   });
   const key = await openAuthorityKey(folder.keys, 'host', store.authorityUsed('host'));
   return { userAuthority, hostAuthority: new HostAuthority({ ...parts, key, names: options['host-name'] }) };
@@ -401,10 +424,11 @@ async function startBroker(
     hostKeys: new HostKeys(rooms.hostKeys),
     certificates: new Certificates({
       authority: rooms.userAuthority,
-      justShown: () => null,
+      justShown: (session) => justShown(session, Date.now()),
       hostKeys: rooms.hostKeys.map(({ key }) => key.public),
       hostCa: () => rooms.hostAuthority.knownHostsLine,
     }),
+    web: rooms.web,
     signIn: {
       store: accountStore,
       sealer: keys,

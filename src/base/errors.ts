@@ -34,6 +34,8 @@ export const ERRORS = {
   'sign-in-refused': 'The sign-in was refused.',
   'not-signed-in': 'Nobody is signed in. Send a token as "Authorization: Bearer TOKEN", or sign in.',
   'scope-missing': 'The token does not allow this. Use one with the scope that is named.',
+  'step-up-needed':
+    'This needs a strong factor shown within the last minutes. Show a passkey or a code again, then try again.',
   'origin-refused': 'A page of another origin asked for this in the name of a signed-in person. It was not done.',
   'changed-meanwhile': 'What is there is not what the condition of the request names. Read it again, then decide.',
   'checksum-mismatch':

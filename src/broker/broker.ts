@@ -1,12 +1,13 @@
 /** The broker put together: connections, fronts, listeners and administration over the rooms that do the work. */
 import type { SignInParts } from '../accounts/sign-in.ts';
+import type { Certificate } from '../sshkeys/certificate.ts';
 import type { Retries } from '../base/retries.ts';
 import type { Log } from '../base/log.ts';
 import type { Address } from '../config/values.ts';
 import type { Files } from '../files/files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
-import type { Acquaintances } from '../policy/budgets/acquaintances.ts';
+import type { Acquaintances, Seen } from '../policy/budgets/acquaintances.ts';
 import type { Grants } from '../policy/grants.ts';
 import { callsOf } from './calls.ts';
 import type { Door, Response, TlsIdentity } from './calls.ts';
@@ -16,15 +17,21 @@ import { createDispatch } from './dispatch.ts';
 import { FrontPool } from './front-pool.ts';
 import type { FrontProcess } from './front-process.ts';
 import { frontHandlers, identifyFront } from './front-handlers.ts';
+import type { Certificates } from './certificates.ts';
 import type { HostKeys } from './host-keys.ts';
 import { Listener } from './listener.ts';
 import { Penalties, Startups } from './penalties.ts';
 import { SignIns } from './sign-ins.ts';
+import { webHandlers } from './web-handlers.ts';
+import type { WebRooms } from './web-rooms.ts';
+import { WebSignIns } from './web-sign-ins.ts';
 
 export interface BrokerParts {
   readonly log: Log;
   readonly hello: Omit<Response<'hello'>, 'hostKeys'>;
   readonly hostKeys: HostKeys;
+  readonly certificates: Certificates;
+  readonly web: WebRooms;
   readonly signIn: Omit<SignInParts, 'signedIn'>;
   readonly files: Files;
   readonly grants: Grants;
@@ -64,6 +71,7 @@ export class Broker {
   private readonly https: FrontPool | null;
   private tls: TlsIdentity | null;
   private readonly signIns: SignIns;
+  private readonly webSignIns: WebSignIns;
   private readonly startups: Startups;
   private readonly penalties: Penalties | null;
   private readonly listeners: Listener[] = [];
@@ -90,25 +98,35 @@ export class Broker {
       },
       log,
     );
-    this.signIns = new SignIns({
-      signIn: parts.signIn,
+    const shared = {
       ledger: parts.ledger,
       node: parts.node,
-      inBackground: (action) => {
+      inBackground: (action: () => void) => {
         parts.writePatiently(action).catch((err: unknown) => {
           log.error({ err }, 'a refused sign-in could not be recorded');
         });
       },
       connections: this.connections,
-      meet: (account, seen) => parts.acquaintances.meet(account, seen),
+      meet: (account: string, seen: Seen) => parts.acquaintances.meet(account, seen),
       tenantName: parts.tenantName,
-      home: (account) => homeOf(parts.grants, account),
+      home: (account: string) => homeOf(parts.grants, account),
+    };
+    this.signIns = new SignIns({ ...shared, signIn: parts.signIn });
+    const { parts: web, passkeys, ...rooms } = parts.web;
+    this.webSignIns = new WebSignIns({
+      ...shared,
+      ...rooms,
+      signIn: { ...parts.signIn, web: web.store, passkeys },
+      penalize: (source) => {
+        this.penalties?.add(source, 'sign-in', Date.now());
+      },
     });
     this.tls = parts.https?.tls ?? null;
     this.ssh = this.makePool('ssh', parts.fronts, 0);
     this.https = parts.https === null ? null : this.makePool('https', parts.https, HTTPS_NUMBERS);
     this.watch = setInterval(() => {
       this.endStuckFronts();
+      this.webSignIns.sweep();
     }, WATCH_MILLISECONDS);
     this.watch.unref();
   }
@@ -130,6 +148,13 @@ export class Broker {
   changeTls(tls: TlsIdentity): void {
     this.tls = tls;
     for (const front of this.https?.processes ?? []) front.event('tls.changed', tls);
+  }
+
+  /** For connections from now on. */
+  changeHostCertificates(certificates: readonly Certificate[]): void {
+    this.parts.hostKeys.renew(certificates);
+    const body = { hostKeys: this.parts.hostKeys.offered };
+    for (const front of this.ssh.processes) front.event('hostkeys.changed', body);
   }
 
   async listen({ host, port }: Address, profile: Profile): Promise<Address> {
@@ -177,10 +202,18 @@ export class Broker {
     const handlers = frontHandlers({
       hello: parts.hello,
       hostKeys: parts.hostKeys,
+      certificates: parts.certificates,
       tls: () => this.tls,
       signIns,
       files: parts.files.handlers,
       connections,
+      web: webHandlers({
+        web: parts.web.parts,
+        signIns: this.webSignIns,
+        signIn: { ...parts.signIn, web: parts.web.parts.store, passkeys: parts.web.passkeys },
+        sessions: parts.web.sessions,
+        connections,
+      }),
       offence: ({ source }, offence) => {
         this.penalties?.add(source, offence, Date.now());
       },
@@ -198,10 +231,14 @@ export class Broker {
 
   private gone(connection: Connection): void {
     const refused = this.signIns.gone(connection);
-    if (connection.session === null && refused > 0) this.penalties?.add(connection.source, 'sign-in', Date.now());
+    this.webSignIns.gone(connection);
+    if (!connection.started && (refused > 0 || connection.refusals > 0))
+      this.penalties?.add(connection.source, 'sign-in', Date.now());
   }
 
   private sessionOver(session: LiveSession, reason: string): void {
+    const webSession = session.web?.webSession ?? null;
+    if (webSession !== null) this.parts.web.sessions.touch(webSession, session.lastActive);
     const { files, ledger, write, log, retries } = this.parts;
     const ended = new Date().toISOString();
     const { tenant, session: id } = session;

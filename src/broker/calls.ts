@@ -13,6 +13,7 @@
 import { z } from 'zod';
 import { RANGES_MAX } from '../base/ranges.ts';
 import type { KindName } from '../ledger/core/kinds.ts';
+import { WEB_CALLS } from './web-calls.ts';
 
 /** Bytes travel beside the JSON of a message, never inside it (see link.ts). */
 const bytes = (max: number) =>
@@ -238,6 +239,28 @@ export const FRONT_CALLS = {
     response: signInAnswer,
   },
 
+  /** A certificate of our own user authority, for who has just shown a strong factor over HTTPS. Bound to the session's address. */
+  'certificate.issue': {
+    who: 'session',
+    writes: true,
+    records: ['changed', 'key'],
+    request: z.object({
+      ...sessionOnly,
+      /** A line as in a .pub file, without options. */
+      publicKey: z.string().max(16_384),
+      hours: z.number().positive().max(8784).optional(),
+    }),
+    response: z.object({
+      certificate: z.string(),
+      serial: z.string(),
+      login: z.string(),
+      until: z.string(),
+      /** For known_hosts; null where the host keys have no certificates of our own. */
+      hostCa: z.string().nullable(),
+      hostKeys: z.array(z.string()),
+    }),
+  },
+
   // ---- namespace -------------------------------------------------------------------------------------------------
   'files.stat': {
     who: 'session',
@@ -423,6 +446,9 @@ export const FRONT_CALLS = {
     request: z.object({ ...sessionOnly, upload: id }),
     response: nothing,
   },
+
+  // ---- signing in over HTTPS: web-calls.ts -----------------------------------------------------------------------
+  ...WEB_CALLS,
 } as const satisfies Record<string, CallRow>;
 
 export type FrontCalls = typeof FRONT_CALLS;
@@ -447,10 +473,13 @@ export function callsOf(door: Door): FrontCalls {
 
 /** What the broker tells a front unasked. */
 export const FRONT_EVENTS = {
-  /** The session is over by the operator's or the broker's decision; the front closes its connection now. */
-  'session.ended': z.object({ connection: id, reason: z.string() }),
+  /** The session is over by the operator's or the broker's decision; the front closes its connection now. With `session`
+      (HTTPS) only that session is over, and the connection stays. */
+  'session.ended': z.object({ connection: id, reason: z.string(), session: id.optional() }),
   /** To fronts of the HTTPS door: connections from now on are made with this. */
   'tls.changed': tlsIdentity,
+  /** To fronts of the SSH door: connections from now on are shown these. */
+  'hostkeys.changed': z.object({ hostKeys: z.array(hostKey) }),
   /** Stop taking requests, end what is open, then exit. */
   shutdown: nothing,
 } as const;

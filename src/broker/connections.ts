@@ -5,6 +5,8 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import type { Origin } from '../accounts/web/origins.ts';
+import type { Scope } from '../accounts/web/store.ts';
 import type { HostKey } from './calls.ts';
 import { COOKIE_BYTES } from './exchange.ts';
 
@@ -12,8 +14,8 @@ import { COOKIE_BYTES } from './exchange.ts';
 export interface FrontEnd {
   readonly number: number;
   readonly connections: Set<string>;
-  /** Tells the front to close the connection now. */
-  sessionEnded(connection: string, reason: string): void;
+  /** Tells the front to close the connection now; with `session`, to forget that session and keep the connection. */
+  sessionEnded(connection: string, reason: string, session?: string): void;
 }
 
 export type Profile = 'default' | 'legacy' | 'https';
@@ -38,7 +40,30 @@ export interface Connection extends Arrival {
   identity: { readonly sessionId: Buffer; readonly hostKey: HostKey } | null;
   /** What its client calls itself, by what its front showed of the exchange: for people to read. */
   client: string;
+  /** The one of an SSH connection; null over HTTPS. */
   session: LiveSession | null;
+  /** All that are open. */
+  readonly sessions: Set<LiveSession>;
+  /** Whether anybody ever signed in on it. */
+  started: boolean;
+  /** Steps of sign-ins over HTTPS that were refused on it. */
+  refusals: number;
+}
+
+/** What a session over HTTPS has beside what all have. Calls of `session` rows that it has no scope for are refused. */
+export interface WebIdentity {
+  readonly scopes: readonly Scope[];
+  readonly factors: readonly string[];
+  /** The web session it was made from; null for a token. */
+  readonly webSession: string | null;
+  readonly origin: Origin | null;
+  /** When a strong factor was shown last; milliseconds since 1970. */
+  strong: number | null;
+  readonly ends: number | null;
+  /** Milliseconds without a call after which it ends. */
+  readonly idle: number | null;
+  /** Refused steps of it. */
+  refusals: number;
 }
 
 export interface Identity {
@@ -53,8 +78,12 @@ export interface Identity {
   readonly credential: string;
   /** Ids or fingerprints of the credentials used, so that removing one ends the sessions that used it. */
   readonly proofs: readonly string[];
+  /** By what budgets know them; the proofs where this is left out. */
+  readonly lasting?: readonly string[];
   /** What it came with, as policy/budgets/acquaintances.ts names it. */
   readonly marks: readonly string[];
+  /** Over HTTPS. */
+  readonly web?: WebIdentity;
 }
 
 export interface LiveSession extends Identity {
@@ -79,6 +108,8 @@ export interface ConnectionWatcher {
 
 /** Each costs a signature, and nothing has worn the keys yet; an honest front allows no more. */
 const EXCHANGES_BEFORE_SIGN_IN = 3;
+/** A proxy brings many people over one connection; more than this at once no client has. */
+const SESSIONS_PER_CONNECTION = 256;
 
 export class Connections {
   private readonly connections = new Map<string, Connection>();
@@ -101,8 +132,8 @@ export class Connections {
     const id = randomBytes(16).toString('hex');
     const opened = this.now();
     const cookie = randomBytes(COOKIE_BYTES);
-    const fresh = { cookie, exchanges: 0, identity: null, client: '', session: null };
-    const connection: Connection = { ...arrival, id, front, opened, ...fresh };
+    const fresh = { cookie, exchanges: 0, identity: null, client: '', session: null, started: false, refusals: 0 };
+    const connection: Connection = { ...arrival, id, front, opened, ...fresh, sessions: new Set() };
     this.connections.set(id, connection);
     front.connections.add(id);
     return connection;
@@ -135,12 +166,39 @@ export class Connections {
     if (session === undefined) throw new WaybillError('session-ended', 'the session is over');
     if (session.connection.front !== front) throw this.foreign(front, session.connection.front, 'session', id);
     if (session.ended !== null) throw new WaybillError('session-ended', `the session was ended: ${session.ended}`);
+    const over = this.overdue(session);
+    if (over !== null) {
+      this.endOne(session, over);
+      throw new WaybillError('session-ended', `the session was ended: ${over}`);
+    }
     session.lastActive = this.now();
     return session;
   }
 
+  private overdue({ web, lastActive }: LiveSession): string | null {
+    if (web === undefined) return null;
+    const now = this.now();
+    if (web.ends !== null && now >= web.ends) return 'its time is over';
+    return web.idle !== null && now - lastActive >= web.idle ? 'it was idle' : null;
+  }
+
+  /** Over HTTPS a client may be idle for as long as it likes; its sessions may not. */
+  endOverdue(): void {
+    for (const session of this.list()) {
+      const over = this.overdue(session);
+      if (over !== null) this.endOne(session, over);
+    }
+  }
+
+  /** Over SSH once; over HTTPS once for each credential that the connection brings. */
   signIn(connection: Connection, identity: Identity): LiveSession {
-    if (connection.session !== null) throw new WaybillError('call-forbidden', 'the connection is signed in already');
+    if (!this.connections.has(connection.id)) throw new WaybillError('session-ended', 'the connection is over');
+    const web = connection.profile === 'https';
+    if (web !== (identity.web !== undefined)) throw new WaybillError('internal', 'a session of the other door');
+    if (!web && connection.session !== null)
+      throw new WaybillError('call-forbidden', 'the connection is signed in already');
+    if (connection.sessions.size >= SESSIONS_PER_CONNECTION)
+      throw new WaybillError('call-forbidden', 'the connection has too many sessions; open another');
     const session: LiveSession = {
       ...identity,
       connection,
@@ -152,9 +210,11 @@ export class Connections {
       ended: null,
       endedAt: 0,
     };
-    connection.session = session;
+    if (!web) connection.session = session;
+    connection.sessions.add(session);
     this.sessions.set(session.session, session);
-    this.watcher.startupOver(connection);
+    if (!connection.started) this.watcher.startupOver(connection);
+    connection.started = true;
     return session;
   }
 
@@ -168,20 +228,31 @@ export class Connections {
     for (const session of this.list()) {
       if (!which(session)) continue;
       count++;
-      session.ended = reason;
-      session.endedAt = this.now();
-      this.watcher.sessionOver(session, reason);
-      session.connection.front.sessionEnded(session.connection.id, reason);
+      this.endOne(session, reason);
     }
     return count;
+  }
+
+  private endOne(session: LiveSession, reason: string): void {
+    const { connection } = session;
+    session.ended = reason;
+    session.endedAt = this.now();
+    this.watcher.sessionOver(session, reason);
+    if (session.web === undefined) {
+      connection.front.sessionEnded(connection.id, reason);
+      return;
+    }
+    // The connection may carry other people's sessions, and lives on.
+    connection.sessions.delete(session);
+    this.sessions.delete(session.session);
+    connection.front.sessionEnded(connection.id, reason, session.session);
   }
 
   close(connection: Connection, reason: string): void {
     if (!this.connections.delete(connection.id)) return;
     connection.front.connections.delete(connection.id);
-    const { session } = connection;
-    if (session === null) this.watcher.startupOver(connection);
-    else {
+    if (!connection.started) this.watcher.startupOver(connection);
+    for (const session of connection.sessions) {
       this.sessions.delete(session.session);
       if (session.ended === null) this.watcher.sessionOver(session, reason);
       session.ended ??= reason;
@@ -189,9 +260,11 @@ export class Connections {
     this.watcher.gone(connection);
   }
 
-  /** Not signed in since before `time`. */
+  /** Not signed in since before `time`. Over HTTPS nobody has to: a page can be looked at for as long as its front lets it. */
   waitingSince(time: number): Connection[] {
-    return [...this.connections.values()].filter(({ session, opened }) => session === null && opened < time);
+    return [...this.connections.values()].filter(
+      ({ started, opened, profile }) => !started && opened < time && profile !== 'https',
+    );
   }
 
   /** Their session was ended before `time`, and their front has not closed them since. */

@@ -5,8 +5,11 @@ import type { Caller, FrontCalls, Response, TlsIdentity } from './calls.ts';
 import type { Connection, Connections, FrontEnd, LiveSession } from './connections.ts';
 import type { Callers, Handlers } from './dispatch.ts';
 import { readExchange } from './exchange.ts';
+import type { Certificates } from './certificates.ts';
 import type { HostKeys } from './host-keys.ts';
+import { requireScope } from './scopes.ts';
 import type { SignIns } from './sign-ins.ts';
+import type { WebHandlers } from './web-handlers.ts';
 import { WaybillError } from '../base/errors.ts';
 
 /** What the handlers of front calls are given, by the `who` of the row. */
@@ -23,6 +26,8 @@ export interface FrontHandlersParts {
   /** Null where HTTPS is not served. */
   tls(): TlsIdentity | null;
   readonly signIns: SignIns;
+  readonly certificates: Certificates;
+  readonly web: WebHandlers;
   readonly files: FileHandlers;
   readonly connections: Connections;
   /** Feeds the penalties; only what happened before sign-in is the source's and not the account's. */
@@ -32,7 +37,13 @@ export interface FrontHandlersParts {
 }
 
 export function frontHandlers(parts: FrontHandlersParts): Handlers<FrontCalls, FrontCallers> {
-  return { ...connectionHandlers(parts), ...signInHandlers(parts.signIns), ...fileHandlers(parts.files) };
+  return {
+    ...connectionHandlers(parts),
+    ...signInHandlers(parts.signIns),
+    ...fileHandlers(parts.files),
+    ...parts.web,
+    'certificate.issue': (request, session) => parts.certificates.issue(session, request),
+  };
 }
 
 /** Finds the owner of a call from this front; see Connections for what others' ids look like to it. */
@@ -74,10 +85,10 @@ function connectionHandlers(
       return { signature: hostKeys.prove(algorithm, blob, connection.identity.sessionId) };
     },
     'connection.closed': async ({ reason, offence }, connection) => {
-      const { session } = connection;
-      if (session === null && offence !== 'none') parts.offence(connection, offence);
+      const sessions = [...connection.sessions];
+      if (!connection.started && offence !== 'none') parts.offence(connection, offence);
       connections.close(connection, reason);
-      if (session !== null) await parts.ended(session);
+      await Promise.all(sessions.map((session) => parts.ended(session)));
       return {};
     },
   };
@@ -113,7 +124,10 @@ type FileCalls = Part<keyof FileHandlers>;
 function fileHandlers(files: FileHandlers): FileCalls {
   const bound = Object.entries(files).map(([call, handler]): [string, unknown] => [
     call,
-    (request: never, session: LiveSession) => (handler as FileHandler)(fileSession(session), request),
+    (request: never, session: LiveSession) => {
+      requireScope(session, call as keyof FileHandlers);
+      return (handler as FileHandler)(fileSession(session), request);
+    },
   ]);
   return counting(Object.fromEntries(bound) as unknown as FileCalls);
 }
@@ -137,6 +151,6 @@ function counting(calls: FileCalls): FileCalls {
 
 type FileHandler = (who: FileSession, request: never) => unknown;
 
-function fileSession({ session, account, tenant, address, proofs, marks }: LiveSession): FileSession {
-  return { session, account, tenant, address, credentials: proofs, marks };
+function fileSession({ session, account, tenant, address, proofs, lasting, marks }: LiveSession): FileSession {
+  return { session, account, tenant, address, credentials: lasting ?? proofs, marks };
 }

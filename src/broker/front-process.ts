@@ -114,8 +114,8 @@ export class FrontProcess implements FrontEnd {
     });
   }
 
-  sessionEnded(connection: string, reason: string): void {
-    this.link.event('session.ended', { connection, reason });
+  sessionEnded(connection: string, reason: string, session?: string): void {
+    this.link.event('session.ended', { connection, reason, ...(session === undefined ? {} : { session }) });
   }
 
   /** One of FRONT_EVENTS. */

@@ -50,6 +50,7 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   'sign-in-refused': 'refused',
   'not-signed-in': 'refused',
   'scope-missing': 'refused',
+  'step-up-needed': 'refused',
   'origin-refused': 'refused',
   'changed-meanwhile': 'conflict',
   'checksum-mismatch': 'failure',

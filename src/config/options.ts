@@ -9,6 +9,7 @@ import {
   address,
   budgetAmounts,
   byteCount,
+  certifiedName,
   filePath,
   oneOf,
   serviceAddress,
@@ -17,6 +18,7 @@ import {
   whole,
   witness,
   yesOrNo,
+  httpsOrigin,
 } from './values.ts';
 
 export interface OptionRow {
@@ -53,6 +55,18 @@ export const OPTIONS = {
     doc: 'Where HTTPS is served (the API); nowhere when left out. Port 0 picks a free one.',
     check: address,
   },
+  'https-origin': {
+    value: 'https://HOST[:PORT]',
+    many: true,
+    doc: 'The address that people see in their browser; passkeys belong to its host name. May be given more than once.',
+    check: httpsOrigin,
+  },
+  'breached-passwords': {
+    value: 'FILE',
+    many: true,
+    doc: 'Passwords known from breaches, as PREFIX:SUFFIX:COUNT lines of SHA-1 in order; none of them can be set. A small list is always used.',
+    check: filePath,
+  },
   'tls-cert': {
     value: 'FILE',
     doc: 'The certificate for HTTPS with its chain (PEM), read again when it changes; a self-made one when left out.',
@@ -60,18 +74,6 @@ export const OPTIONS = {
   },
   'tls-key': { value: 'FILE', doc: 'Its private key (PEM); nobody else may read the file.', check: filePath },
   json: { doc: 'Print one line of JSON when the server is ready.', fallback: 'false', check: yesOrNo },
-  https: {
-    value: 'ADDRESS:PORT',
-    many: true,
-    doc: 'Where HTTPS is served (the API); nowhere when left out. Port 0 picks a free one.',
-    check: address,
-  },
-  'tls-cert': {
-    value: 'FILE',
-    doc: 'The certificate for HTTPS with its chain (PEM), read again when it changes; a self-made one when left out.',
-    check: filePath,
-  },
-  'tls-key': { value: 'FILE', doc: 'Its private key (PEM); nobody else may read the file.', check: filePath },
   'log-level': {
     value: 'LEVEL',
     fallback: 'info',
@@ -193,7 +195,6 @@ export const OPTIONS = {
     doc: 'A witness that cosigns the ledger: where it is asked, a plus sign, and its public key. May be given more than once.',
     check: witness,
   },
-  banner: { value: 'FILE', doc: 'Text shown before sign-in.', check: filePath },
   'outbound-allow': {
     value: 'HOST',
     many: true,
@@ -231,9 +232,10 @@ export const OPTIONS = {
   },
   'suspend-unused': {
     value: 'DAYS',
-    doc: 'Take SSH keys out of use that nobody has used for so many days; never when left out.',
+    doc: 'Take SSH keys and API tokens out of use that nobody has used for so many days; never when left out.',
     check: whole(1, 3650, 'days'),
   },
+  banner: { value: 'FILE', doc: 'Text shown before sign-in.', check: filePath },
   config: { value: 'FILE', doc: 'A JSON file with these options as names.', check: filePath },
 } as const satisfies Readonly<Record<string, OptionRow>>;
 

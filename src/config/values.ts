@@ -1,5 +1,7 @@
 /** The forms that option values have; pure. A check takes the text of a value and throws NotAllowed that says what is. */
 import { isIP } from 'node:net';
+import { parseOrigin } from '../base/web-origin.ts';
+import type { Origin } from '../base/web-origin.ts';
 
 export class NotAllowed extends Error {
   /** What is allowed, as it follows "allowed is". */
@@ -44,6 +46,13 @@ function isName(host: string): boolean {
 export function certifiedName(text: string): string {
   if (isIP(text) === 0 && !isName(text)) throw new NotAllowed('a host name or an address, as files.example.com');
   return text.toLowerCase();
+}
+
+/** "https://files.example.com", "https://localhost:8443": as browsers name where a page is from. */
+export function httpsOrigin(text: string): Origin {
+  const origin = parseOrigin(text);
+  if (origin === null) throw new NotAllowed('https://HOST or https://HOST:PORT, with nothing after it');
+  return origin;
 }
 
 export function addressText({ host, port }: Address): string {

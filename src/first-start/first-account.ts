@@ -14,6 +14,7 @@ import { WaybillError } from '../base/errors.ts';
 import type { Folders } from '../files/folders.ts';
 import type { Folder, Tenant } from '../files/store.ts';
 import type { Tenants } from '../files/tenants.ts';
+import { ensureFirstAdministrator } from './first-administrator.ts';
 import type { Grants } from '../policy/grants.ts';
 import type { Right } from '../policy/rights.ts';
 import { formatPrivateKey, parsePrivateKey } from '../sshkeys/private-key.ts';
@@ -53,9 +54,10 @@ export async function completeFirstStart(parts: FirstAccountParts): Promise<Firs
   await mkdir(path.dirname(key), { recursive: true, mode: 0o700 });
   await mkdir(path.dirname(marker), { recursive: true, mode: 0o700 });
   const publicKey = await ensureKey(key);
-  if (findTenant(parts, OPERATOR_TENANT) === null) {
-    await parts.tenants.create({ name: OPERATOR_TENANT, displayName: 'Operator', quota: null });
-  }
+  const operator =
+    findTenant(parts, OPERATOR_TENANT) ??
+    (await parts.tenants.create({ name: OPERATOR_TENANT, displayName: 'Operator', quota: null }));
+  await ensureFirstAdministrator(parts.accounts, operator.id);
   const tenant = findTenant(parts, NAMES.tenant) ?? (await createTenant(parts));
   await ensureAccount(parts, tenant, publicKey);
   const exchange = findFolder(parts, tenant) ?? (await parts.folders.create(tenant.id, NAMES.folder));

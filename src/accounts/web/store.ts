@@ -81,6 +81,7 @@ export interface WebStore {
   session(id: string): WebSession | null;
   sessions(account: string): WebSession[];
   enrolmentByHash(hash: Buffer): Enrolment | null;
+  hasEnrolment(account: string): boolean;
   kindOf(account: string): AccountKind;
   policyOf(tenant: string): WebPolicy;
 

@@ -43,6 +43,7 @@ const STATEMENTS = {
   removeSessionsBefore: 'DELETE FROM web_sessions WHERE begun < ? OR last_used < ?',
 
   enrolmentByHash: 'SELECT * FROM enrolments WHERE hash = ?',
+  hasEnrolment: 'SELECT 1 FROM enrolments WHERE account = ?',
   putEnrolment: 'INSERT OR REPLACE INTO enrolments VALUES (?, ?, ?, ?)',
   spendEnrolment: 'DELETE FROM enrolments WHERE hash = ?',
 
@@ -172,6 +173,10 @@ export class SqliteWeb implements WebStore {
 
   enrolmentByHash(hash: Buffer): Enrolment | null {
     return one(this.sql.enrolmentByHash.get(hash), toEnrolment);
+  }
+
+  hasEnrolment(account: string): boolean {
+    return this.sql.hasEnrolment.get(account) !== undefined;
   }
 
   putEnrolment({ hash, account, created, expires }: Enrolment): void {
