@@ -72,6 +72,7 @@ export class Events {
 
   start(): void {
     this.started = true;
+    // With what was published between opening and now.
     for (const feed of this.feeds.values()) feed.start();
   }
 

@@ -4,7 +4,7 @@
  * connection, and wait together. A place moves only when the receiver has confirmed: what is lost is the moving, never
  * the entry, and then it is delivered twice, under the same id.
  */
-import { backOff, GIVE_UP_MS } from './schedule.ts';
+import { backOff, GIVE_UP_MS, MOST_MS } from './schedule.ts';
 import type { DeliverAnswer, OutgoingEvent, OutgoingTarget, Sender } from './calls.ts';
 import type { LedgerTail, SealedLog, TailEntry } from './ledger-tail.ts';
 import { tenantOf } from './ledger-tail.ts';
@@ -59,12 +59,12 @@ export class Feed {
   constructor(parts: FeedParts) {
     this.parts = parts;
     this.target = parts.target;
-    for (const row of parts.store.queues(parts.target.id)) this.queues.set(row.log, row);
-    for (const { log } of parts.tail.logsOf(parts.target.tenant)) this.dirty.add(log);
+    // A start is a good moment to try what has failed.
+    for (const row of parts.store.queues(parts.target.id)) this.queues.set(row.log, { ...row, nextTry: 0 });
   }
 
   start(): void {
-    this.pump();
+    this.grown(this.parts.tail.logs.keys());
   }
 
   grown(logs: Iterable<string>): void {
@@ -256,7 +256,7 @@ export class Feed {
     const { now, random } = this.parts;
     const row = this.queue(this.shared ? SHARED : part.log);
     const attempts = (delivered > 0 && this.shared ? 0 : row.attempts) + 1;
-    const wait = Math.max(backOff(attempts, random()), answer?.retryAfter ?? 0);
+    const wait = Math.max(backOff(attempts, MOST_MS[this.target.kind], random()), answer?.retryAfter ?? 0);
     const failing = {
       ...row,
       attempts,
