@@ -38,7 +38,7 @@ export interface AgentKey {
 
 export class SshAgent {
   private readonly socket: Socket;
-  private readonly answers: AsyncIterator<Buffer>;
+  private readonly answers: AsyncIterator<Buffer, undefined>;
 
   private constructor(socket: Socket) {
     this.socket = socket;
@@ -99,9 +99,10 @@ export class SshAgent {
     this.socket.write(new ByteWriter().string(request.finish()).finish());
     const slow = setTimeout(() => this.socket.destroy(), PATIENCE_MILLISECONDS);
     try {
-      const { value, done } = await this.answers.next();
-      if (done === true || value.length === 0) throw new WaybillError('not-running', 'the ssh-agent has hung up');
-      return value;
+      const answer: IteratorResult<Buffer, undefined> = await this.answers.next();
+      if (answer.done === true || answer.value.length === 0)
+        throw new WaybillError('not-running', 'the ssh-agent has hung up');
+      return answer.value;
     } finally {
       clearTimeout(slow);
     }
