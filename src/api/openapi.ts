@@ -94,15 +94,19 @@ function contentOf({ body, type }: Answer, schema: Schema): Json {
 /** Schemas with a name of their own stand once, under components. */
 function schemaOf(of: z.ZodType, io: 'input' | 'output', components: Record<string, unknown>): unknown {
   const made = z.toJSONSchema(of, { target: 'draft-2020-12', io, unrepresentable: 'any' }) as Record<string, unknown>;
-  const { $schema: _, $defs: definitions = {}, id, ...rest } = made;
+  const { $defs: definitions = {}, id } = made;
+  const rest = without(made, '$schema', '$defs', 'id');
   const all = definitions as Record<string, Record<string, unknown>>;
   for (const [name, definition] of Object.entries(all)) {
-    const { id: _id, ...body } = definition;
-    components[name] ??= moved(body);
+    components[name] ??= moved(without(definition, 'id'));
   }
   if (typeof id !== 'string') return moved(rest);
   components[id] ??= moved(rest);
   return { $ref: `#/components/schemas/${id}` };
+}
+
+function without(object: Json, ...names: readonly string[]): Json {
+  return Object.fromEntries(Object.entries(object).filter(([name]) => !names.includes(name)));
 }
 
 function moved(schema: unknown): unknown {

@@ -104,7 +104,7 @@ async function readBounded(files: TlsFiles, file: string, secret: boolean): Prom
 
 function newKey(): string {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return privateKey.export({ type: 'pkcs8', format: 'pem' });
 }
 
 /** Names of machines may hold what no certificate may. */

@@ -18,8 +18,8 @@ export interface ConnectionParts {
   readonly socket: TLSSocket;
   readonly now: number;
   /** `client`: what it calls itself. */
-  authenticate(connection: string, credential: Credential, client: string): Promise<SignedIn>;
-  files(session: Session): ResumableFiles;
+  readonly authenticate: (connection: string, credential: Credential, client: string) => Promise<SignedIn>;
+  readonly files: (session: Session) => ResumableFiles;
 }
 
 /** A proxy may bring several people over one connection; each has a session. */

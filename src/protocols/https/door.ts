@@ -49,8 +49,8 @@ export interface DoorParts {
   readonly limits: DoorLimits;
   readonly handlers: Handlers;
   readonly log: Log;
-  authenticate(connection: string, credential: Credential, client: string): Promise<SignedIn>;
-  files(session: Session): ResumableFiles;
+  readonly authenticate: (connection: string, credential: Credential, client: string) => Promise<SignedIn>;
+  readonly files: (session: Session) => ResumableFiles;
   /** Everything of the connection is put away. */
   closed(connection: string): void;
 }
