@@ -62,14 +62,14 @@ function commentOf(text: string): string {
 
 /**
  * PuTTY-User-Key-File-3, unencrypted (PuTTY manual, appendix C): the certificate stands where the public key would. The
- * private part of Ed25519 is the seed as a little-endian number. Without a passphrase the MAC has no key: it finds
+ * private part of Ed25519 is the seed. Without a passphrase the MAC has no key: it finds
  * damage, and protects nothing.
  */
 export function formatPpk({ key, certificate, comment }: CertifiedKey): string {
   const seed = Buffer.from(key.export({ format: 'jwk' }).d ?? '', 'base64url');
   if (certificate.key.type !== 'ssh-ed25519' || seed.length !== 32)
     throw new WaybillError('unsupported', 'only Ed25519 keys are written for PuTTY');
-  const secret = new ByteWriter().mpint(seed.reverse()).finish();
+  const secret = new ByteWriter().string(seed).finish();
   const signed = new ByteWriter().string(certificate.type).string('none').string(comment);
   const mac = createHmac('sha256', '').update(signed.string(certificate.blob).string(secret).finish()).digest('hex');
   const [open, closed] = [linesOf(certificate.blob), linesOf(secret)];

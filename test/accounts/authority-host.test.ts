@@ -29,7 +29,7 @@ async function scene(names: readonly string[]) {
   });
   const publics = keys.map((key) => key.public);
   const hostKeys = new HostKeys(keys.map((key) => ({ key, certificate: null })));
-  return { time, recorded, current, authority, publics, hostKeys, close: () => database.close() };
+  return { time, recorded, current, authority, publics, hostKeys, close: database.close.bind(database) };
 }
 
 describe('our own host authority', () => {

@@ -69,7 +69,7 @@ describe('certificates', () => {
     const reference = await scene.proposed(ada, 'key.issue', request);
     const [waiting] = (await scene.call(ben, 'approval.list', {})).proposals;
     for (const part of ['anna of acme', fingerprint(key.blob), '4 hours', 'from anywhere', 'publickey'])
-      assert.ok(waiting?.summary.includes(part), waiting?.summary);
+      assert.ok(waiting?.summary.includes(part), `${part} in ${waiting?.summary ?? ''}`);
     assert.deepEqual((await scene.call(null, 'key.issued', { login: 'anna' })).certificates, []);
     await scene.call(ben, 'approval.approve', { reference });
     const [issued] = (await scene.call(null, 'key.issued', { login: 'anna' })).certificates;

@@ -1,8 +1,15 @@
 /** Certificates of our own authorities with the real OpenSSH, ssh-agent and rclone. */
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
+import { formatPpk } from '../../src/cli/key-files.ts';
+import { SshAgent } from '../../src/cli/ssh-agent.ts';
+import { parseCertificate } from '../../src/sshkeys/certificate.ts';
+import { parsePrivateKey } from '../../src/sshkeys/private-key.ts';
 import { run, startServer, waybill, type TestServer } from './server.ts';
 import { sshOptions } from './ssh-options.ts';
 import { content, skipWithout } from './suite.ts';
@@ -108,6 +115,94 @@ describe('certificates of our own authority', { skip: skipWithout('sftp') }, () 
     await waybill(server, ['account', 'totp', 'strict']);
     const { key } = await certified('strict', 'strict');
     await refused('strict', key, 'PreferredAuthentications=publickey');
+  });
+
+  test(
+    'in a real ssh-agent: plain sftp works, and stops with the account',
+    { skip: skipWithout('ssh-agent') },
+    async () => {
+      await account('agnes');
+      const { key } = await certified('agnes', 'agnes', '--address', '127.0.0.1');
+      const place = at('agent');
+      const daemon = spawn('ssh-agent', ['-D', '-a', place], { stdio: ['ignore', 'pipe', 'inherit'] });
+      try {
+        await once(createInterface(daemon.stdout), 'line');
+        const agent = await SshAgent.connect(place);
+        const [, base64 = ''] = readFileSync(`${key}-cert.pub`, 'utf8').split(' ');
+        const certificate = parseCertificate(Buffer.from(base64, 'base64'));
+        const secret = parsePrivateKey(readFileSync(key, 'utf8')).key;
+        await agent.add({ key: secret, certificate, comment: 'waybill agnes', lifetimeSeconds: 600 });
+        // From here on it is in the agent alone.
+        for (const file of [key, `${key}.pub`, `${key}-cert.pub`]) rmSync(file);
+        const plain = (...options: string[]): Promise<string> => {
+          const set = ['StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR', ...options];
+          const words = ['-b', '-', '-F', '/dev/null', ...set.flatMap((one) => ['-o', one]), '-P', String(server.port)];
+          const env = { SSH_AUTH_SOCK: place, HOME: server.temporary };
+          return run('sftp', [...words, `agnes@${server.host}`], { input: `ls ${server.folder}\n`, env });
+        };
+        await plain();
+        await assert.rejects(plain('BindAddress=127.0.0.2'), /denied/i);
+        await waybill(server, ['account', 'suspend', 'agnes']);
+        await assert.rejects(plain(), /denied/i);
+        await waybill(server, ['account', 'activate', 'agnes']);
+        await plain();
+        await agent.remove(certificate);
+        await assert.rejects(plain(), /denied/i);
+        agent.close();
+      } finally {
+        daemon.kill();
+      }
+    },
+  );
+
+  test('PuTTY takes key and certificate from one file', { skip: skipWithout('psftp') }, async () => {
+    await account('petra');
+    const { key } = await certified('petra', 'petra');
+    const [, base64 = ''] = readFileSync(`${key}-cert.pub`, 'utf8').split(' ');
+    const certificate = parseCertificate(Buffer.from(base64, 'base64'));
+    const secret = parsePrivateKey(readFileSync(key, 'utf8')).key;
+    writeFileSync(at('petra.ppk'), formatPpk({ key: secret, certificate, comment: 'waybill petra' }), { mode: 0o600 });
+    const [fingerprint = ''] = server.fingerprints;
+    const psftp = (): Promise<string> =>
+      run(
+        'psftp',
+        ['-batch', '-hostkey', fingerprint, '-i', at('petra.ppk'), '-P', String(server.port), `petra@${server.host}`],
+        {
+          input: `ls ${server.folder}\nquit\n`,
+          env: { HOME: server.temporary },
+        },
+      );
+    await psftp();
+    await waybill(server, ['account', 'suspend', 'petra']);
+    await assert.rejects(psftp());
+  });
+
+  test('machine keys: bound to an address and a day, rotated, listed with their last use', async () => {
+    await account('machine');
+    const [one, two] = ['machine-1', 'machine-2'].map(at) as [string, string];
+    for (const key of [one, two]) await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+    await waybill(server, ['key', 'add', 'machine', `${one}.pub`, '--expires', '90d', '--address', '127.0.0.1']);
+    await refused('machine', one, 'BindAddress=127.0.0.2');
+    interface Listed {
+      keys: { fingerprint: string; options: string[]; lastUsed: string | null }[];
+    }
+    const listed = async (): Promise<Listed['keys']> =>
+      (JSON.parse(await waybill(server, ['key', 'list', 'machine', '--json'])) as Listed).keys;
+    const [before] = await listed();
+    assert.equal(before?.lastUsed, null);
+    assert.deepEqual(
+      before.options.map((option) => option.split('=')[0]),
+      ['from', 'expiry-time'],
+    );
+    await sftp('machine', one);
+    assert.ok((await listed())[0]?.lastUsed);
+    await waybill(server, ['key', 'rotate', before.fingerprint, `${two}.pub`, '--overlap', '1h']);
+    await sftp('machine', one);
+    await sftp('machine', two);
+    await refused('machine', two, 'BindAddress=127.0.0.2');
+    const [old, fresh] = await listed();
+    assert.equal(fresh?.options[0], 'from="127.0.0.1"');
+    assert.notEqual(old?.options[1], before.options[1]);
   });
 
   test('rclone takes the key with its certificate file', { skip: skipWithout('rclone') }, async () => {
