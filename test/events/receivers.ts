@@ -44,16 +44,21 @@ async function listening(server: Server, port: number): Promise<Running> {
   };
 }
 
-/** `received` sees each message; one that throws resets the connection with what follows unread. */
+/** `received` sees each message before it counts, and may end or reset the connection. */
 export async function syslogReceiver(
   identity: Identity,
-  options: { port?: number; ca?: string; received?: (line: string, socket: TLSSocket) => void } = {},
+  options: { port?: number; ca?: string; received?: (line: string, socket: TLSSocket, reset: () => void) => void } = {},
 ): Promise<SyslogReceiver> {
   const lines: string[] = [];
+  /** Below TLS: only those can be reset. */
+  const raws = new Set<Socket>();
   const client = options.ca === undefined ? {} : { ca: options.ca, requestCert: true, rejectUnauthorized: true };
   const server = createTls({ ...identity, ...client }, (socket) => {
     let rest = Buffer.alloc(0);
     socket.on('error', () => undefined);
+    const reset = (): void => {
+      for (const raw of raws) raw.resetAndDestroy();
+    };
     socket.on('data', (chunk: Buffer) => {
       rest = Buffer.concat([rest, chunk]);
       for (;;) {
@@ -63,12 +68,13 @@ export async function syslogReceiver(
         if (rest.length < space + 1 + length) return;
         const line = rest.subarray(space + 1, space + 1 + length).toString('utf8');
         rest = rest.subarray(space + 1 + length);
-        options.received?.(line, socket);
-        if (socket.destroyed) return;
+        options.received?.(line, socket, reset);
+        if (socket.destroyed || [...raws].every(({ destroyed }) => destroyed)) return;
         lines.push(line);
       }
     });
   });
+  server.on('connection', (raw: Socket) => raws.add(raw));
   server.on('tlsClientError', () => undefined);
   return { lines, ...(await listening(server, options.port ?? 0)) };
 }
