@@ -22,7 +22,7 @@ export interface TlsFiles {
 }
 
 const FILE_MAX = 64 * 1024;
-const POLL_MILLISECONDS = 5000;
+const POLL_MILLISECONDS = 2000;
 const RENEW_MILLISECONDS = 30 * 86_400_000;
 
 /** Throws `option-invalid` when only one of the two is given. */

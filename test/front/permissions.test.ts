@@ -9,6 +9,7 @@ import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { promisify } from 'node:util';
 import { frontArguments, frontEnvironment } from '../../src/broker/front-permissions.ts';
+import type { Door } from '../../src/broker/calls.ts';
 import { readOptions } from '../../src/config/read-options.ts';
 import { startServer } from '../../src/main.ts';
 import type { RunningServer } from '../../src/main.ts';
@@ -22,9 +23,9 @@ interface Report {
   readonly environment: readonly string[];
 }
 
-async function probe(folder: string, port: number, guarded: boolean): Promise<Report> {
+async function probe(folder: string, port: number, guarded: boolean, door: Door = 'ssh'): Promise<Report> {
   const folders = { blobs: path.join(folder, 'blobs'), incoming: path.join(folder, 'incoming') };
-  const args = guarded ? frontArguments(folders, PROBE) : [PROBE];
+  const args = guarded ? frontArguments(folders, PROBE, door) : [PROBE];
   if (guarded) args.splice(1, 0, `--allow-fs-read=${PROBE}`);
   const { stdout } = await run(process.execPath, [...args, folder, String(port)], {
     env: guarded ? frontEnvironment() : process.env,
@@ -64,6 +65,12 @@ suite('a process with the permissions of a front', () => {
     assert.ok(forbidden.length > 20);
     for (const [name, result] of forbidden) assert.notEqual(result, 'possible', name);
     assert.equal(readFileSync(path.join(folder, 'blobs', BLOB), 'utf8'), 'content');
+  });
+
+  test('of the HTTPS door is stopped by the same', async () => {
+    const { results } = await probe(folder, (listener.address() as AddressInfo).port, true, 'https');
+    for (const [name, result] of Object.entries(results))
+      assert.equal(result === 'possible', name.startsWith('may: '), `${name}: ${result}`);
   });
 
   test('is stopped by its permissions, not by chance', () => {

@@ -64,14 +64,15 @@ function given(input: Readonly<Record<string, unknown>>, context: Context): Give
 }
 
 async function announce({ ready }: RunningServer, context: Context): Promise<void> {
-  const { sftp, first, enrol } = ready;
+  const { sftp, listeners, first, enrol } = ready;
   const text = await welcome(ready, {
     dataFolder: context.dataFolder,
     here: process.cwd(),
     hostKeys: (await context.server.call('key.host', {})).keys,
   });
   const shown = first === null ? null : { ...first, key: path.resolve(first.key) };
-  context.output.answer({ event: 'ready', sftp, first: shown, enrol }, text);
+  const https = listeners.filter(({ profile }) => profile === 'https').map(({ host, port }) => ({ host, port }));
+  context.output.answer({ event: 'ready', sftp, https, first: shown, enrol }, text);
 }
 
 /** Listens from before the start, so that a signal during it ends the server as soon as it stands. */
