@@ -50,6 +50,7 @@ describe('certificates', () => {
     await assert.rejects(issue(live({}, 'default'), PASSKEY), refused);
     await assert.rejects(issue(live(), null), refused);
     await assert.rejects(issue(live(), { factors: [], proofs: [] }), refused);
+    await assert.rejects(issue(live(), { factors: ['password', 'recovery'], proofs: [] }), refused);
     await assert.rejects(issue(live({ ended: 'suspended' }), PASSKEY), { code: 'session-ended' });
     await assert.rejects(issue(live(), { factors: ['totp'], proofs: ['f'.repeat(32)] }), refused);
     await scene.call(null, 'account.suspend', { login: 'anna' });
