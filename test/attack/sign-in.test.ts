@@ -85,9 +85,27 @@ describe('sign-in', () => {
     assert.ok(!seen.includes(MSG.channelOpenConfirmation));
   });
 
+  /** What an unknown login looks like follows from its name: one that looks as this server's account does. */
+  async function lookalike(methods: string): Promise<string> {
+    for (let n = 0; n < 100; n++) {
+      const user = `nobody-${n}`;
+      const client = await atAuthentication();
+      client.send(join(u8(MSG.userauthRequest), str(user), str('ssh-connection'), str('none')));
+      const told = (await client.expect(MSG.userauthFailure)).toString('hex');
+      client.destroy();
+      if (told === methods) return user;
+    }
+    throw new Error('no unknown login looks as the known one');
+  }
+
   test('unknown and known users get the same answers', async () => {
+    const known = await atAuthentication();
+    known.send(join(u8(MSG.userauthRequest), str(server.login), str('ssh-connection'), str('none')));
+    const methods = (await known.expect(MSG.userauthFailure)).toString('hex');
+    known.destroy();
+    const unknown = await lookalike(methods);
     const answers: string[] = [];
-    for (const user of [server.login, 'nobody-here']) {
+    for (const user of [server.login, unknown, unknown]) {
       const client = await atAuthentication();
       let told = '';
       client.send(join(u8(MSG.userauthRequest), str(user), str('ssh-connection'), str('none')));
@@ -106,7 +124,8 @@ describe('sign-in', () => {
       answers.push(told);
       client.destroy();
     }
-    assert.equal(answers[0], answers[1]);
+    assert.equal(answers[1], answers[0]);
+    assert.equal(answers[2], answers[0]);
   });
 
   test('tries are counted, and the connection ends', async () => {
