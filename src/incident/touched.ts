@@ -7,7 +7,7 @@ import type { Inquiry } from './inquiry.ts';
 import { amounts, LATE, less, SUMS } from './reading-sums.ts';
 import type { ReadingSums } from './reading-sums.ts';
 import { moment } from './moments.ts';
-import { releasedRange, union } from './ranges.ts';
+import { releasedRange, union } from '../ledger/core/ranges.ts';
 import { OUTCOME } from './tables.ts';
 
 export async function touchedTenants(
