@@ -192,7 +192,8 @@ export class Events {
     let delivered = 0;
     for (const row of rows) {
       const answer = await this.feeds.get(target.id)?.sendAgain(row.log, row.entry);
-      if (answer?.delivered !== 1) return { delivered, failure: answer?.failure ?? 'the receiver was removed' };
+      if (answer === undefined || answer.delivered < 1)
+        return { delivered, failure: answer?.failure ?? 'the receiver was removed' };
       delivered++;
       await store.write(() => {
         store.removeDead(row.number);
