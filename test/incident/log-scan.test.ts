@@ -6,7 +6,7 @@ import type { FilledBatch } from '../../src/incident/batch.ts';
 import { IdTable, wordsOfHex } from '../../src/incident/id-table.ts';
 import { LogScan } from '../../src/incident/log-scan.ts';
 import { indexOf, placeOf } from '../../src/incident/places.ts';
-import { union } from '../../src/incident/ranges.ts';
+import { union } from '../../src/ledger/core/ranges.ts';
 import { MALFORMED_KIND, TABLES, UNKNOWN_KIND } from '../../src/incident/tables.ts';
 import { decodeEntry, encodeEntry } from '../../src/ledger/core/entry.ts';
 import { KINDS } from '../../src/ledger/core/kinds.ts';
