@@ -113,7 +113,7 @@ function ownSessions(
   const challenges = new WeakMap<LiveSession, Challenge>();
   const end = async (account: Account, id: string, why: string): Promise<void> => {
     // What it opened is closed first, whether the rest can be recorded or not.
-    connections.end(({ web }) => web?.webSession === id, why);
+    connections.end(({ web, account: owner }) => web?.webSession === id && owner === account.id, why);
     if (!(await sessions.end(account, id, why))) throw new WaybillError('not-found', 'this session is over already');
   };
   const showed = async ({ account, web }: Own, factor: string, credential: string) => {

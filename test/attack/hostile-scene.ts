@@ -30,6 +30,8 @@ import { generateHostKey, parseHostKey } from '../../src/sshkeys/host-key.ts';
 import { formatPrivateKey } from '../../src/sshkeys/private-key.ts';
 import { publicKeyFrom, publicKeyLine } from '../../src/sshkeys/public-key.ts';
 import { Acquaintances } from '../../src/policy/budgets/acquaintances.ts';
+import { openWebRooms } from '../../src/broker/web-rooms.ts';
+import { SqliteWeb } from '../../src/store/sqlite/web.ts';
 import { SqliteAccounts } from '../../src/store/sqlite/accounts.ts';
 import { SqliteAcquaintances } from '../../src/store/sqlite/acquaintances.ts';
 import { World } from '../files/world.ts';
@@ -148,6 +150,10 @@ export class Scene {
         },
       },
       https: null,
+      web: openWebRooms({
+        ...{ store: new SqliteWeb(database), accountStore: store, accounts, sealer: keys, ledger, clock: SYSTEM_CLOCK },
+        ...{ issuer: 'Waybill', origins: [], tokenIdleDays: null, report: () => undefined },
+      }),
       retries: new Retries({ again: () => false, report: () => undefined }),
       signIn: {
         store,
