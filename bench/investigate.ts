@@ -84,11 +84,11 @@ function median(values: readonly number[]): number {
 /** Seconds from the start of the process to its end; what it says of how much it found. */
 function ask(words: readonly string[]): { seconds: number; found: string } {
   if (options.cold) writeFileSync('/proc/sys/vm/drop_caches', '3');
-  const cli = path.join(import.meta.dirname, '..', 'src', 'cli', 'waybill.ts');
+  const waybill = path.join(import.meta.dirname, '..', 'bin', 'waybill');
   const started = performance.now();
   const { stdout, stderr } = spawnSync(
-    process.execPath,
-    [cli, 'investigate', '--ledger', ledger, '--index', index, '--limit', '100', '--json', ...words],
+    waybill,
+    ['investigate', '--ledger', ledger, '--index', index, '--limit', '100', '--json', ...words],
     { encoding: 'utf8', maxBuffer: 1 << 30 },
   );
   const seconds = (performance.now() - started) / 1000;
