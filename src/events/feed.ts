@@ -123,7 +123,9 @@ export class Feed {
       if (logs.length === 0) break;
       for (const log of logs) this.busy.add(log);
       const work = this.deliver(logs)
-        .catch((error: unknown) => this.fault(logs, error))
+        .catch((error: unknown) => {
+          this.fault(logs, error);
+        })
         .finally(() => {
           for (const log of logs) this.busy.delete(log);
           this.running.delete(work);

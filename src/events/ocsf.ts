@@ -39,20 +39,20 @@ export const ROWS: { readonly [K in KindName]: Row<K> } = {
     message: `The clock of the machine moved from ${iso(before)} to ${iso(after)}`,
   }),
 
-  'sign-in': (entry, context) => ({
+  'sign-in': (entry) => ({
     ...{ class: 'authentication', activity_id: 1, status: 'success' },
     severity: entry.firsts.length > 0 ? SEVERITY.low : SEVERITY.information,
     message: `${entry.login} signed in from ${entry.address}${entry.firsts.length > 0 ? ` (new: ${entry.firsts.join(', ')})` : ''}`,
     fields: {
-      ...signIn(entry, context),
+      ...signIn(entry),
       session: { uid: entry.session ?? '', is_remote: true },
       is_mfa: entry.factors.length > 1,
     },
   }),
-  'sign-in-failed': (entry, context) => ({
+  'sign-in-failed': (entry) => ({
     ...{ class: 'authentication', activity_id: 1, status: 'failure', severity: SEVERITY.low, detail: entry.reason },
     message: `A sign-in ${entry.login === '' ? '' : `as ${entry.login} `}from ${entry.address} was refused: ${entry.reason}`,
-    fields: signIn(entry, context),
+    fields: signIn(entry),
   }),
   'session-end': ({ session, reason, gap }, context) => ({
     ...{ class: 'authentication', activity_id: 2, status: 'success', detail: reason },
@@ -261,7 +261,7 @@ interface SignInParts {
   readonly factors: readonly string[];
 }
 
-function signIn({ account, login, address, protocol, client, factors }: SignInParts, _context: Context): object {
+function signIn({ account, login, address, protocol, client, factors }: SignInParts): object {
   return {
     user: { name: login === '' ? 'unknown' : login, ...(account === null ? {} : { uid: account }) },
     src_endpoint:

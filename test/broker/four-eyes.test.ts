@@ -500,6 +500,10 @@ describe('every change names who made it', () => {
     'approval.approve',
     'approval.deny',
     'budget.clear',
+    'event.add',
+    'event.remove',
+    'event.retry',
+    'event.rotate-secret',
     'hold.approve',
     'hold.deny',
   ];

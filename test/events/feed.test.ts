@@ -223,7 +223,7 @@ describe('receivers of events', { timeout: 60_000 }, () => {
     scene.receive = () => ({});
     await scene.later(3_600_000);
     assert.deepEqual(scene.got, ['a/2']);
-    assert.deepEqual(await events.retry('hook', dead[0]?.number ?? 0, LOCAL_OPERATOR), { delivered: 1, failure: null });
+    assert.deepEqual(await events.retry('hook', dead[0].number, LOCAL_OPERATOR), { delivered: 1, failure: null });
     assert.deepEqual(scene.got, ['a/2', 'a/1']);
     assert.deepEqual(events.dead('hook'), []);
     await assert.rejects(events.retry('hook', null, LOCAL_OPERATOR), { code: 'not-found' });

@@ -56,7 +56,7 @@ export const EVENT_COMMANDS = [
     arguments: {
       name,
       kind: { doc: 'What it is.', choices: TARGET_KINDS },
-      address: { doc: 'https://HOST/PATH, HOST:PORT or a mail address.' },
+      address: { doc: 'Where: https://HOST/PATH, HOST:PORT or a mail address.' },
     },
     options: {
       tenant: { value: 'TENANT', doc: 'Events of this tenant alone.', fallback: 'all tenants, and the server itself' },
