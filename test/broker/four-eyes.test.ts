@@ -454,6 +454,14 @@ describe('every change names who made it', () => {
   const folder = { tenant: 'acme', name: 'two' };
   const seen = { ...anna, kind: 'address' as const, value: '192.0.2.7' };
   const [first, second] = [line(), line()];
+  const apiToken = {
+    ...anna,
+    label: '',
+    fingerprint: token().fingerprint,
+    scopes: ['files:read'],
+    addresses: null,
+    expires: null,
+  };
   const budget = { scope: 'installation', dimension: 'bytes' as const, window: 600 };
   /** In an order in which each can be made by one. What is not here has its own test. */
   const requests: readonly (readonly [AdminCallName, unknown])[] = [
@@ -473,6 +481,11 @@ describe('every change names who made it', () => {
     ['account.totp-enrol', anna],
     ['account.totp-remove', anna],
     ['account.activate', anna],
+    ['token.add', apiToken],
+    ['token.list', anna],
+    ['sign-in.enrol', anna],
+    ['sign-in.set-kind', { ...anna, kind: 'service' }],
+    ['sign-in.set-policy', { tenant: 'acme', policy: 'passkey' }],
     ['account.confirm', seen],
     ['account.forget', seen],
     ['key.add', { ...anna, line: first }],
@@ -505,6 +518,7 @@ describe('every change names who made it', () => {
     'event.retry',
     'event.rotate-secret',
     'hold.approve',
+    'ledger.sign-pack',
     'hold.deny',
   ];
 
