@@ -1,6 +1,6 @@
 /** A front that somebody has taken over, with the real link to a real broker: everything that it could ask for. */
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -23,6 +23,7 @@ import { readExchange } from '../../src/broker/exchange.ts';
 import { MESSAGE_MAX } from '../../src/broker/wire.ts';
 import { checkStore } from '../../src/files/check.ts';
 import { SEGMENT_PLAIN } from '../../src/keys/layout.ts';
+import { publicKeyFrom, publicKeyLine } from '../../src/sshkeys/public-key.ts';
 import { Client, oneTenant, World } from '../files/world.ts';
 import { codeOf, exchangeBytes, proof, Scene, signing } from './hostile-scene.ts';
 import type { Given, Hostile, User } from './hostile-scene.ts';
@@ -211,6 +212,13 @@ suite('what belongs to others', () => {
     for (const call of ['session.list', 'account.add', 'server.status', 'key.add', '__proto__', 'constructor'])
       await refused(thief.say(call, {}), 'call-unknown');
     assert.equal(scene.broker.connections.list().length, 1);
+  });
+
+  test('a certificate that would outlive the session: fronts of SSH have no such call', async () => {
+    const on = await scene.session(await scene.user('cy'));
+    const { publicKey } = generateKeyPairSync('ed25519');
+    const wish = { session: on.session, publicKey: publicKeyLine(publicKeyFrom(publicKey)) };
+    await refused(on.front.say('certificate.issue', wish), 'call-unknown');
   });
 
   test('readings and uploads of another session of the same front', async () => {
