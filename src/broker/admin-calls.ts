@@ -7,6 +7,7 @@
  */
 import { z } from 'zod';
 import { FACTORS } from '../accounts/chains.ts';
+import { OVERLAP_SECONDS_MAX, SCOPES, WEB_POLICIES } from '../accounts/web/store.ts';
 import { EVENT_KINDS, TARGET_KINDS } from '../events/target.ts';
 import { KINDS_OF_ACQUAINTANCE } from '../policy/budgets/acquaintances.ts';
 import { DIMENSIONS } from '../policy/budgets/windows.ts';
@@ -246,6 +247,25 @@ export type ReceiverRow = z.infer<typeof receiver>;
 const pem = z.string().max(262_144).nullable();
 const receiverName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/);
 
+const token = z.object({
+  id,
+  login,
+  tenant: label,
+  label: z.string(),
+  fingerprint: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  addresses: z.string().nullable(),
+  added: moment,
+  expires: moment.nullable(),
+  lastUsed: moment.nullable(),
+  suspended: moment.nullable(),
+  /** The token that takes its place. */
+  successor: id.nullable(),
+});
+export type TokenRow = z.infer<typeof token>;
+const accountKind = z.enum(['person', 'service']);
+const webPolicy = z.enum(WEB_POLICIES);
+
 function reads<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
   return { who: 'administrator', writes: false, records: [], request, response, eyes: 'one' } as const;
 }
@@ -394,6 +414,33 @@ export const ADMIN_CALLS = {
   ),
   /** Back into use, after nobody had used it. */
   'key.reinstate': guarded(z.object({ key: z.string().max(128) }), key),
+  /** Of the token only the fingerprint comes here. The scope admin takes two. */
+  'token.add': guarded(
+    z.object({
+      login,
+      label: z.string().max(80),
+      fingerprint: tokenFingerprint,
+      scopes: z.array(z.enum(SCOPES)).min(1),
+      addresses: z.string().max(4096).nullable(),
+      expires: z.iso.datetime().nullable(),
+    }),
+    token,
+  ),
+  'token.list': reads(z.object({ login: login.nullable() }), z.object({ tokens: z.array(token) })),
+  'token.remove': changes(z.object({ token: id }), z.object({ ended: count })),
+  /** `overlap`: seconds for which the old one is still good. */
+  'token.renew': guarded(
+    z.object({ token: id, fingerprint: tokenFingerprint, overlap: z.number().int().min(0).max(OVERLAP_SECONDS_MAX) }),
+    token,
+  ),
+  /** The answer is the secret, shown once. */
+  'sign-in.enrol': changes(z.object({ login }), z.object({ login, secret: z.string(), expires: moment })),
+  'sign-in.set-kind': guarded(z.object({ login, kind: accountKind }), z.object({ login, kind: accountKind })),
+  'sign-in.set-policy': guarded(
+    z.object({ tenant: label, policy: webPolicy }),
+    z.object({ tenant: label, policy: webPolicy }),
+  ),
+
   'key.host': reads(nothing, z.object({ keys: z.array(hostKey) })),
 
   'session.list': reads(z.object({ login: login.nullable() }), z.object({ sessions: z.array(session) })),

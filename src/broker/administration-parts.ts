@@ -21,6 +21,7 @@ import type { AdminCalls, AdminResponse } from './admin-calls.ts';
 import type { Caller } from './calls.ts';
 import type { Connections } from './connections.ts';
 import type { Handlers } from './dispatch.ts';
+import type { WebRooms } from './web-rooms.ts';
 
 /**
  * Who calls: an administrator, by his token, or whoever could open the socket: the operator on the machine itself, who is
@@ -51,6 +52,7 @@ export interface AdministrationParts {
   /** Of our own; `hostLine` is null where the host keys have none. */
   readonly certificates: { readonly authority: OwnAuthority; readonly hostLine: () => string | null };
   readonly keyLife: KeyLife;
+  readonly web: Pick<WebRooms, 'parts' | 'tokens' | 'enrolments'>;
   /** Quota of tenants that are added without one. */
   readonly defaultQuota: number | null;
   /** One write of the metadata store. */

@@ -15,6 +15,7 @@ import { keyHandlers } from './administration-keys.ts';
 import { ledgerHandlers } from './administration-ledger.ts';
 import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
+import { webAdministration } from './administration-web.ts';
 import { tenantHandlers } from './administration-tenants.ts';
 import { guard } from './guard.ts';
 import type { Acts } from './guard.ts';
@@ -32,6 +33,7 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
     ...sessionHandlers(parts),
     ...administratorHandlers(parts),
     ...budgetHandlers(parts),
+    ...webAdministration(parts),
     ...eventHandlers(parts),
     ...ledgerHandlers(parts),
     'server.status': () => parts.status(),

@@ -43,6 +43,7 @@ export function judges(parts: AdministrationParts): Judges {
     ...keyJudges(parts),
     ...budgetJudges(parts),
     ...administratorJudges(parts),
+    ...webJudges(parts),
     ...eventJudges(parts),
   };
 }
@@ -232,6 +233,36 @@ function administratorJudges({ administrators }: AdministrationParts) {
       const { id } = administrators.byName(name);
       const summary = `remove the administrator ${name}`;
       return { weakens: !administrators.enoughWithout(id), tenant: null, summary, about: { id } };
+    },
+  } satisfies Partial<Judges>;
+}
+
+function webJudges({ accounts, tenants, web }: AdministrationParts) {
+  const { store } = web.parts;
+  return {
+    'token.add': ({ login, scopes, fingerprint: print, addresses, expires }) => {
+      const { id, tenant, administrator } = accounts.get(login);
+      const bound = `from ${addresses ?? 'everywhere'}, until ${expires ?? 'it is removed'}`;
+      const summary = `new token ${print} of ${login} of ${tenants.get(tenant).name}, for ${scopes.join(', ')}, ${bound}`;
+      return { weakens: scopes.includes('admin'), tenant, summary, about: { id, administrator } };
+    },
+    'token.renew': ({ token: id, fingerprint: print, overlap }) => {
+      const { token, account } = web.tokens.find(id);
+      const summary = `token ${print} in place of ${id} of ${account.login}, both for ${overlap} seconds`;
+      const about = { id, successor: token.successor, scopes: token.scopes };
+      return { weakens: token.scopes.includes('admin'), tenant: account.tenant, summary, about };
+    },
+    'sign-in.set-kind': ({ login, kind }) => {
+      const { id, tenant } = accounts.get(login);
+      const before = store.kindOf(id);
+      const summary = `account ${login} of ${tenants.get(tenant).name} is a ${kind}; before: a ${before}`;
+      return { weakens: before === 'service' && kind === 'person', tenant, summary, about: { id, before } };
+    },
+    'sign-in.set-policy': ({ tenant: name, policy }) => {
+      const { id } = tenants.byName(name);
+      const before = store.policyOf(id);
+      const summary = `people of ${name} sign in over HTTPS with ${policy}; before: ${before}`;
+      return { weakens: before === 'passkey' && policy !== 'passkey', tenant: id, summary, about: { id, before } };
     },
   } satisfies Partial<Judges>;
 }

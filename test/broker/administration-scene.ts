@@ -27,6 +27,8 @@ import { generateHostKey, parseHostKey } from '../../src/sshkeys/host-key.ts';
 import { formatPrivateKey } from '../../src/sshkeys/private-key.ts';
 import { SqliteEvents } from '../../src/store/sqlite/events.ts';
 import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
+import { openWebRooms } from '../../src/broker/web-rooms.ts';
+import { SqliteWeb } from '../../src/store/sqlite/web.ts';
 import { World } from '../files/world.ts';
 
 const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
@@ -122,6 +124,10 @@ export class AdministrationScene {
       budgets: world.budgets,
       acquaintances: world.acquaintances,
       events,
+      web: openWebRooms({
+        ...{ store: new SqliteWeb(database), accountStore, accounts, sealer: keys, ledger, clock },
+        ...{ issuer: 'Waybill', origins: [], tokenIdleDays: null, report: (error) => world.failures.push(error) },
+      }),
       accounts,
       administrators,
       approvals,

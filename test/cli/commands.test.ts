@@ -12,6 +12,20 @@ const ID = '0123456789abcdef0123456789abcdef';
 
 const tenant = { name: 't', displayName: 'T', quota: null, used: 5, folders: 1, accounts: 1, state: 'in-use' };
 const folder = { tenant: 't', name: 'f', files: 1, bytes: 2048 };
+const apiToken = {
+  id: 'ab'.repeat(16),
+  login: 'anna',
+  tenant: 't',
+  label: '',
+  fingerprint: `SHA256:${'A'.repeat(43)}`,
+  scopes: ['files:read'],
+  addresses: null,
+  added: '2026-11-23T12:00:00.000Z',
+  expires: null,
+  lastUsed: null,
+  suspended: null,
+  successor: null,
+};
 const account = {
   login: 'anna',
   tenant: 't',
@@ -147,6 +161,13 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'account.totp-enrol': { secret: 'ABC', uri: 'otpauth://totp/x' },
   'account.totp-remove': account,
   'account.require': account,
+  'token.add': apiToken,
+  'token.list': { tokens: [apiToken] },
+  'token.remove': { ended: 1 },
+  'token.renew': apiToken,
+  'sign-in.enrol': { login: 'anna', secret: 'wbe_x', expires: '2026-11-24T12:00:00.000Z' },
+  'sign-in.set-kind': { login: 'anna', kind: 'service' },
+  'sign-in.set-policy': { tenant: 't', policy: 'passkey' },
   'grant.add': grant,
   'grant.list': { grants: [grant] },
   'grant.remove': nothing,
@@ -280,6 +301,13 @@ const LINES: Readonly<Record<string, string>> = {
   'account password': 'account password anna',
   'account totp': 'account totp anna',
   'account require': 'account require anna publickey+totp password+totp',
+  'account enrol': 'account enrol anna',
+  'account kind': 'account kind anna service',
+  'tenant set-policy': 'tenant set-policy t passkey',
+  'token add': 'token add anna --scopes files:read --from 192.0.2.0/24 --expires 30d',
+  'token list': 'token list',
+  'token remove': `token remove ${'ab'.repeat(16)}`,
+  'token renew': `token renew ${'ab'.repeat(16)} --overlap 2d`,
   'grant add': 'grant add anna f --rights list,read',
   'grant list': 'grant list --login anna',
   'grant remove': 'grant remove anna t/f',

@@ -18,7 +18,6 @@ import type { ApiToken, Scope } from './store.ts';
 
 const DAY_MILLISECONDS = 86_400_000;
 const TOKENS_MAX = 100;
-export const OVERLAP_SECONDS_MAX = 30 * 86_400;
 
 export interface ApiTokensParts extends WebParts {
   /** A token unused for this long is suspended; null is never. */

@@ -3,6 +3,9 @@
 export const SCOPES = ['files:list', 'files:read', 'files:write', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
+/** How long a token and the one that takes its place may both be good. */
+export const OVERLAP_SECONDS_MAX = 30 * 86_400;
+
 /** Milliseconds since 1970, as all times here. */
 export interface ApiToken {
   readonly id: string;

@@ -19,6 +19,8 @@ import { PACK_COMMAND } from './pack.ts';
 import { PRODUCT_COMMANDS } from './product.ts';
 import { ROOTKEY_COMMANDS } from './rootkey.ts';
 import { SERVE_COMMAND } from './serve.ts';
+import { SIGN_IN_COMMANDS } from './sign-in.ts';
+import { TOKEN_COMMANDS } from './token.ts';
 import { SESSION_COMMANDS } from './session.ts';
 import { STATUS_COMMAND } from './status.ts';
 import { TENANT_COMMANDS } from './tenant.ts';
@@ -39,6 +41,8 @@ export const COMMANDS: readonly Command[] = [
   ...CERTIFICATE_COMMANDS,
   ...ROOTKEY_COMMANDS,
   ...SESSION_COMMANDS,
+  ...SIGN_IN_COMMANDS,
+  ...TOKEN_COMMANDS,
   ...ADMINISTRATOR_COMMANDS,
   ...APPROVAL_COMMANDS,
   ...BUDGET_COMMANDS,
@@ -63,6 +67,7 @@ export const GROUPS: readonly Group[] = [
   { name: 'grant', doc: 'Who may do what in which folder.' },
   { name: 'key', doc: 'SSH keys and certificate authorities that sign in, revocation, host keys.' },
   { name: 'rootkey', doc: 'The root key that everything is wrapped with: where it is, its versions, rotation.' },
+  { name: 'token', doc: 'API tokens of accounts: add, list, renew, remove.' },
   { name: 'session', doc: 'Sessions that are open now: list and end them.' },
   { name: 'administrator', doc: 'People of the operator by name: add, list, renew their tokens, remove.' },
   ...APPROVAL_COMMANDS.map(({ name, doc }) => ({ name, doc })),
