@@ -39,7 +39,10 @@ export class Certificates {
       throw new WaybillError('permission-denied', 'a certificate is for who has just signed in with a strong factor');
     // It is for getting in once more and enrolling again, not for a working day.
     if (shown.factors.includes('recovery'))
-      throw new WaybillError('permission-denied', 'a recovery code gets no certificate; sign in with a passkey or a code');
+      throw new WaybillError(
+        'permission-denied',
+        'a recovery code gets no certificate; sign in with a passkey or a code',
+      );
     const { login, address, tenant } = session;
     const wish = { login, key: plainKey(publicKey), hours: hours ?? null, addresses: address, ...shown };
     const within = (): void => {
