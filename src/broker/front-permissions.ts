@@ -40,6 +40,12 @@ const COLLECTOR = [
   '--always-sparkplug',
 ];
 
+/**
+ * HTTP makes so few objects for each buffer that the young space fills only after hundreds of megabytes of dead ones
+ * (measured, the first GB down: 203 MB resident against 698, and 446 MB/s against 260). The last of a flag wins.
+ */
+const HTTPS_COLLECTOR = ['--max-semi-space-size=1', '--no-external-memory-accounted-in-global-limit'];
+
 export function frontArguments(folders: FrontFolders, entry: string, door: Door = 'ssh'): string[] {
   const readable = [SOURCES, path.join(path.dirname(SOURCES), 'package.json'), ...packageFolders(PACKAGES[door])];
   return [
@@ -57,6 +63,7 @@ export function frontArguments(folders: FrontFolders, entry: string, door: Door 
     // Options of V8 name files to write, and open it to whoever sets them.
     '--freeze-flags-after-init',
     ...COLLECTOR,
+    ...(door === 'https' ? HTTPS_COLLECTOR : []),
     `--import=${pathToFileURL(CONFINE).href}`,
     entry,
   ];
