@@ -36,6 +36,10 @@ suite('a stolen key', () => {
     // Small figures, so that the month needs no gigabytes: a quiet account may read 20 MB, 200 files, 100 listings a day.
     operator = await Operator.start(['--penalties', 'false', '--budget-floor', '20M,200,100', '--fronts', '1']);
     for (let number = 1; number <= CUSTOMERS; number++) customers.push(await operator.addCustomer(number));
+    for (const [product, index] of [['statements', STOLEN] as const, ['archive', 0] as const]) {
+      const { tenant, folder } = customers[index] as Customer;
+      await operator.calls.call('product.add', { product, tenant, name: folder.slice(1) });
+    }
   });
   after(() => operator.remove());
 
@@ -148,6 +152,10 @@ suite('a stolen key', () => {
     assert.ok(answer.pivot.shown.some(({ by, otherSessions }) => by === 'credential' && otherSessions >= DAYS / 3));
     const untouched = new Set(answer.untouched.map(({ name }) => name));
     for (const { tenant } of customers) assert.equal(untouched.has(tenant), tenant !== victim.tenant, tenant);
+    assert.deepEqual(answer.products.map(({ product, touched }) => [product, touched]).sort(), [
+      ['archive', false],
+      ['statements', true],
+    ]);
     const during = await waybillAt(operator.temporary, [
       ...['investigate', ...place, '--address', THIEF, '--from', night.from, '--to', night.to],
     ]);
