@@ -28,9 +28,9 @@ describe('passkeys', () => {
     assert.match(cookie, /^wbs_/);
     const [entry] = scene.of('sign-in');
     assert.equal(entry?.protocol, 'https');
-    assert.equal(entry?.session, session.session);
-    assert.deepEqual(entry?.factors, ['passkey']);
-    assert.equal(entry?.client, 'Test (Linux)');
+    assert.equal(entry.session, session.session);
+    assert.deepEqual(entry.factors, ['passkey']);
+    assert.equal(entry.client, 'Test (Linux)');
     // What is stored opens nothing.
     const stored = scene.store.sessions(session.account)[0];
     assert.ok(stored !== undefined && !JSON.stringify(stored).includes(cookie.slice(4)));

@@ -121,9 +121,9 @@ describe('signing in over HTTPS', () => {
     assert.deepEqual(scene.penalties, ['192.0.2.7']);
     const [failed] = scene.of('sign-in-failed');
     assert.equal(failed?.tries, 6);
-    assert.equal(failed?.login, 'ada');
-    assert.equal(failed?.protocol, 'https');
-    assert.equal(failed?.reason, 'password-wrong');
+    assert.equal(failed.login, 'ada');
+    assert.equal(failed.protocol, 'https');
+    assert.equal(failed.reason, 'password-wrong');
     assert.ok(!JSON.stringify(scene.base.logged).includes('wrong one'));
   });
 
