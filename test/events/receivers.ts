@@ -121,8 +121,10 @@ export async function webhookReceiver(
       }
       const chunk = Buffer.alloc(65_536);
       const pour = (): void => {
-        while (!response.destroyed && response.write(chunk));
-        if (!response.destroyed) response.once('drain', pour);
+        if (response.destroyed || response.socket === null || response.socket.destroyed) return;
+        // Never in a loop: whoever goes away could not be heard.
+        if (response.write(chunk)) setImmediate(pour);
+        else response.once('drain', pour);
       };
       pour();
     });
