@@ -92,7 +92,7 @@ export interface WebhookReceiver extends Running {
 export interface Answered {
   readonly status: number;
   readonly headers?: Record<string, string>;
-  /** Endless when true. */
+  /** 64 MB when true. */
   readonly flood?: boolean;
   readonly silent?: boolean;
 }
@@ -120,8 +120,9 @@ export async function webhookReceiver(
         return;
       }
       const chunk = Buffer.alloc(65_536);
+      let left = 1000;
       const pour = (): void => {
-        if (response.destroyed || response.socket === null || response.socket.destroyed) return;
+        if (left-- === 0 || response.destroyed || response.socket === null || response.socket.destroyed) return;
         // Never in a loop: whoever goes away could not be heard.
         if (response.write(chunk)) setImmediate(pour);
         else response.once('drain', pour);
