@@ -67,8 +67,6 @@ export const ROOMS: readonly Room[] = [
   // Watches ledgers of others, on a machine of its own.
   { room: 'witness', imports: ['ledger/core', 'base'] },
   { room: 'incident/packs', imports: ['ledger/core', 'ledger/verify', 'base'] },
-  { room: 'sshkeys', imports: ['base'] },
-  // A store implements what the rooms above declare; it sees their declarations only.
   { room: 'events', imports: ['ledger/core', 'ledger/changed.ts', 'base'], types: ['ledger', 'keys/sealer.ts'] },
   // The process with the network: none of the ledger, only what it is told to send.
   {
@@ -83,6 +81,8 @@ export const ROOMS: readonly Room[] = [
       'base',
     ],
   },
+  { room: 'sshkeys', imports: ['base'] },
+  // A store implements what the rooms above declare; it sees their declarations only.
   {
     room: 'store/sqlite',
     imports: ['base'],
