@@ -40,6 +40,7 @@ export class LogWriter {
   finish(): void {
     const rest = this.edge.size % TILE_WIDTH;
     if (rest > 0) this.writeTiles(rest);
+    else this.flushLate();
   }
 
   private writeTiles(width: number): void {

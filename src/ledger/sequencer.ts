@@ -188,7 +188,8 @@ export class Sequencer {
     while (this.removed < seq) {
       const first = store.entriesAfter(this.removed, 1)[0]?.seq ?? seq;
       const to = Math.min(seq, first + SLICE);
-      await store.writePatiently(() => {
+      // Not patiently: many in a row, and each would wait for company.
+      await store.write(() => {
         store.removeThrough(to);
       });
       this.removed = to;
