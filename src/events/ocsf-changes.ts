@@ -4,44 +4,50 @@ import type { Shape } from './ocsf-objects.ts';
 
 const OTHER = 99;
 
+// Maps: actions are any text, and objects have members that nobody put there.
+
 /** Of Entity Management, by the verb of the action: "folder.add". */
-const VERBS: Readonly<Record<string, number>> = {
-  create: 1,
-  add: 1,
-  read: 2,
-  show: 2,
-  set: 3,
-  'set-quota': 3,
-  clear: 3,
-  renew: 3,
-  rotate: 3,
-  'rotate-key': 3,
-  remove: 4,
-  shred: 4,
-  rename: 5,
-  enrol: 6,
-  unlock: 8,
-  hold: 8,
-  lock: 9,
-  unhold: 9,
-  revoke: 9,
-  retire: 11,
-};
+const VERBS: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    create: 1,
+    add: 1,
+    read: 2,
+    show: 2,
+    set: 3,
+    'set-quota': 3,
+    clear: 3,
+    renew: 3,
+    rotate: 3,
+    'rotate-key': 3,
+    remove: 4,
+    shred: 4,
+    rename: 5,
+    enrol: 6,
+    unlock: 8,
+    hold: 8,
+    lock: 9,
+    unhold: 9,
+    revoke: 9,
+    retire: 11,
+  }),
+);
 
 /** Of Account Change, by the whole action. */
-const ACCOUNT: Readonly<Record<string, number>> = {
-  'account.create': 1,
-  'account.add': 1,
-  'account.activate': 2,
-  'account.password': 3,
-  'account.suspend': 5,
-  'account.remove': 6,
-  'account.totp-enrol': 10,
-  'account.totp-remove': 11,
-};
+const ACCOUNT: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    'account.create': 1,
+    'account.add': 1,
+    'account.activate': 2,
+    'account.password': 3,
+    'account.suspend': 5,
+    'account.remove': 6,
+    'account.totp-enrol': 10,
+    'account.totp-remove': 11,
+  }),
+);
 
 export function activityOf(action: string): number {
-  return VERBS[action.slice(action.indexOf('.') + 1)] ?? OTHER;
+  return VERBS.get(action.slice(action.indexOf('.') + 1)) ?? OTHER;
 }
 
 interface Entity {
@@ -68,7 +74,7 @@ export function changedShape(entry: EntryOf<'changed'>): Shape {
   const [room] = action.split('.');
   if (room === 'account')
     return {
-      ...{ class: 'account', activity_id: ACCOUNT[action] ?? OTHER, ...common },
+      ...{ class: 'account', activity_id: ACCOUNT.get(action) ?? OTHER, ...common },
       fields: { ...person, user: account === null ? { name: 'unknown' } : { uid: account } },
     };
   if (room === 'grant')

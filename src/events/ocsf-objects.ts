@@ -74,12 +74,16 @@ export function finding(activity: number, info: { uid: string; title: string }, 
   };
 }
 
-const FACTORS: Readonly<Record<string, number>> = { password: 11, totp: 7, passkey: 10 };
+const FACTORS: ReadonlyMap<string, number> = new Map([
+  ['password', 11],
+  ['totp', 7],
+  ['passkey', 10],
+]);
 
 export function factorOf(factor: string): object {
   return {
     factor_type: factor,
-    factor_type_id: FACTORS[factor] ?? 99,
+    factor_type_id: FACTORS.get(factor) ?? 99,
     ...(factor === 'totp' ? { is_totp: true } : {}),
   };
 }
