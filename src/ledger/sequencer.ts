@@ -40,8 +40,7 @@ export class Sequencer {
   private unfinished: Unfinished | null = null;
   private removed = 0;
   private running: Promise<void> | null = null;
-  private timer: NodeJS.Timeout | null = null;
-  private due = 0;
+  private readonly timers: { soon: NodeJS.Timeout | null; later: NodeJS.Timeout | null } = { soon: null, later: null };
   private stopped = false;
   /** Partial files that the sealing before last made: a reader may still hold the checkpoint of the last one. */
   private stale: readonly string[] = [];
@@ -76,8 +75,9 @@ export class Sequencer {
   async stop(): Promise<void> {
     this.stopped = true;
     this.parts.recorder.onAppend = null;
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.timer = null;
+    for (const timer of [this.timers.soon, this.timers.later]) if (timer !== null) clearTimeout(timer);
+    this.timers.soon = null;
+    this.timers.later = null;
     try {
       await this.seal();
     } catch (error) {
@@ -91,21 +91,21 @@ export class Sequencer {
     this.schedule(this.parts.recorder.waiting >= SEAL_AT ? 0 : SEAL_MILLISECONDS);
   }
 
-  /** At the latest then; what is scheduled for earlier stays. */
+  /** What is scheduled for sooner stays. A timer each, so that nothing hangs on how two clocks compare. */
   private schedule(milliseconds: number): void {
     if (this.stopped) return;
-    const due = performance.now() + milliseconds;
-    if (this.timer !== null && this.due <= due) return;
-    if (this.timer !== null) clearTimeout(this.timer);
-    this.due = due;
-    this.timer = setTimeout(() => {
-      this.timer = null;
+    const which = milliseconds < HEAD_MILLISECONDS ? 'soon' : 'later';
+    if (which === 'soon' && this.timers.soon !== null && milliseconds > 0) return;
+    if (this.timers[which] !== null) clearTimeout(this.timers[which]);
+    const timer = setTimeout(() => {
+      this.timers[which] = null;
       this.exclusively(() => this.tick()).catch((error: unknown) => {
         this.parts.report(error);
         this.schedule(RETRY_MILLISECONDS);
       });
     }, milliseconds);
-    this.timer.unref();
+    timer.unref();
+    this.timers[which] = timer;
   }
 
   private async tick(): Promise<void> {
