@@ -13,6 +13,7 @@ import type { VerifierKey } from '../../ledger/core/note.ts';
 import { command } from '../command.ts';
 import type { Context } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
+import { momentOf } from '../moments.ts';
 import { formatTable, printable } from '../output.ts';
 import { formatSize } from '../sizes.ts';
 
@@ -147,17 +148,6 @@ function filtersOf(input: FilterInput): Filters {
 }
 
 /** Without a zone it is UTC, whatever the machine's zone: the ledger's times are. */
-function momentOf(option: string, text: string): number {
-  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,3})?)?)(Z|[+-]\d\d:\d\d)?)?$/.exec(text);
-  const time = match === null ? NaN : Date.parse(`${match[1] ?? ''}T${match[2] ?? '00:00'}${match[3] ?? 'Z'}`);
-  if (Number.isNaN(time))
-    throw new WaybillError(
-      'option-invalid',
-      `${option} is ${JSON.stringify(text)}; allowed: 2026-11-01 or 2026-11-01T08:30:00Z`,
-    );
-  return time;
-}
-
 function numberOf(text: string): number {
   if (!/^\d{1,9}$/.test(text))
     throw new WaybillError('option-invalid', `--limit is ${JSON.stringify(text)}; allowed: a whole number`);
