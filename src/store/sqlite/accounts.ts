@@ -80,9 +80,7 @@ export class SqliteAccounts implements AccountStore {
   constructor(database: Database) {
     this.database = database;
     database.define(ACCOUNTS_SCHEMA);
-    this.sql = Object.fromEntries(
-      Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]),
-    ) as Record<keyof typeof STATEMENTS, StatementSync>;
+    this.sql = database.prepareAll(STATEMENTS);
     if (!database.readOnly) this.sql.addSalt.run(randomBytes(32));
   }
 

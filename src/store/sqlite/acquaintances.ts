@@ -31,8 +31,7 @@ export class SqliteAcquaintances implements AcquaintanceStore {
   constructor(database: Database) {
     this.database = database;
     database.define(SCHEMA);
-    const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]);
-    this.run = Object.fromEntries(prepared) as typeof this.run;
+    this.run = database.prepareAll(STATEMENTS);
   }
 
   write<T>(action: () => T): Promise<T> {

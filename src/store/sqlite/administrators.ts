@@ -25,9 +25,7 @@ export class SqliteAdministrators implements AdministratorStore {
   constructor(database: Database) {
     this.database = database;
     database.define(SCHEMA);
-    this.sql = Object.fromEntries(
-      Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]),
-    ) as Record<keyof typeof STATEMENTS, StatementSync>;
+    this.sql = database.prepareAll(STATEMENTS);
   }
 
   write<T>(action: () => T): Promise<T> {

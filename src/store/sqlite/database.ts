@@ -47,6 +47,12 @@ export class Database {
     }
   }
 
+  /** Each statement of a room parsed once, under its name. After `define`: a statement names tables that must be there. */
+  prepareAll<N extends string>(statements: Readonly<Record<N, string>>): Readonly<Record<N, StatementSync>> {
+    const prepared = Object.entries<string>(statements).map(([name, text]) => [name, this.sql.prepare(text)]);
+    return Object.fromEntries(prepared) as Record<N, StatementSync>;
+  }
+
   /** Queues the synchronous action for the next group commit. Actions must not await. */
   write<T>(action: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {

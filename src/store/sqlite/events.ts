@@ -45,8 +45,7 @@ export class SqliteEvents implements TargetStore {
   constructor(database: Database) {
     this.database = database;
     database.define(SCHEMA);
-    const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]);
-    this.sql = Object.fromEntries(prepared) as typeof this.sql;
+    this.sql = database.prepareAll(STATEMENTS);
   }
 
   write<T>(action: () => T): Promise<T> {

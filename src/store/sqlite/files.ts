@@ -30,8 +30,7 @@ export class SqliteFiles implements FileStore {
   constructor(database: Database) {
     this.database = database;
     database.define(FILES_SCHEMA);
-    const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]);
-    this.sql = Object.fromEntries(prepared) as Record<keyof typeof STATEMENTS, StatementSync>;
+    this.sql = database.prepareAll(STATEMENTS);
     for (const name of AS_ARRAYS) this.sql[name].setReturnArrays(true);
   }
 

@@ -31,9 +31,7 @@ export class SqliteFlow implements FlowStore {
 
   constructor(database: Database) {
     database.define(SCHEMA);
-    this.sql = Object.fromEntries(
-      Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]),
-    ) as Record<keyof typeof STATEMENTS, StatementSync>;
+    this.sql = database.prepareAll(STATEMENTS);
   }
 
   pickup(account: string, folder: string, version: string): Pickup | null {

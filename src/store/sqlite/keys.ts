@@ -74,8 +74,7 @@ export class SqliteKeys implements KeyStore {
     this.database = database;
     database.define(KEYS_SCHEMA);
     if (!database.readOnly) takeOverOldKeys(database.sql);
-    const prepared = Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]);
-    this.sql = Object.fromEntries(prepared) as Sql;
+    this.sql = database.prepareAll(STATEMENTS);
   }
 
   write<T>(action: () => T): Promise<T> {

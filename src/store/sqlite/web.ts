@@ -61,9 +61,7 @@ export class SqliteWeb implements WebStore {
   constructor(database: Database) {
     this.database = database;
     database.define(WEB_SCHEMA);
-    this.sql = Object.fromEntries(
-      Object.entries(STATEMENTS).map(([name, text]) => [name, database.sql.prepare(text)]),
-    ) as Record<keyof typeof STATEMENTS, StatementSync>;
+    this.sql = database.prepareAll(STATEMENTS);
   }
 
   write<T>(action: () => T): Promise<T> {
