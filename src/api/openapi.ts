@@ -1,7 +1,7 @@
 /** The OpenAPI 3.1 document, made of the rows of operations.ts. Pure. */
 import { z } from 'zod';
+import type { Answer, Operation } from './operation.ts';
 import { OPERATIONS } from './operations.ts';
-import type { Answer, Operation } from './operations.ts';
 import { problem, PROBLEM_TYPE } from './problem.ts';
 
 type Json = Readonly<Record<string, unknown>>;

@@ -56,6 +56,7 @@ door = new HttpsDoor({
   limits: { ...DOOR_LIMITS, graceMilliseconds: limits.loginGraceSeconds * 1000 },
   handlers: httpsHandlers(softwareVersion),
   log,
+  broker,
   authenticate,
   files: ({ session }) => createSessionFiles({ broker, session, blobs, incoming, log }),
   closed: (connection) => {

@@ -1,7 +1,7 @@
 /** One connection: what its client has shown to be let in, and the files of each of these sessions. */
 import type { TLSSocket } from 'node:tls';
 import { WaybillError } from '../../base/errors.ts';
-import type { Scope } from '../../api/operations.ts';
+import type { Scope } from '../../api/operation.ts';
 import type { Session } from '../../broker/calls.ts';
 import type { ResumableFiles } from '../../transfer/transfer.ts';
 import { fingerprintOf } from './credentials.ts';

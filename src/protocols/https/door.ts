@@ -9,7 +9,7 @@ import type { SecureContext } from 'node:tls';
 import { asWaybillError, WaybillError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { PROBLEM_TYPE } from '../../api/problem.ts';
-import type { Session, TlsIdentity } from '../../broker/calls.ts';
+import type { BrokerCaller, Session, TlsIdentity } from '../../broker/calls.ts';
 import type { ResumableFiles } from '../../transfer/transfer.ts';
 import { Connection } from './connection.ts';
 import type { SignedIn } from './connection.ts';
@@ -49,6 +49,7 @@ export interface DoorParts {
   readonly limits: DoorLimits;
   readonly handlers: Handlers;
   readonly log: Log;
+  readonly broker: BrokerCaller;
   readonly authenticate: (connection: string, credential: Credential, client: string) => Promise<SignedIn>;
   readonly files: (session: Session) => ResumableFiles;
   /** Everything of the connection is put away. */
@@ -148,7 +149,8 @@ export class HttpsDoor {
     this.stopping = true;
     for (const connection of this.connections) {
       connection.closing = true;
-      if (connection.active === 0) connection.socket.destroy();
+      // With close_notify: what is destroyed looks like an attack to its client, or is reset.
+      if (connection.active === 0) connection.socket.destroySoon();
     }
     const late = setTimeout(() => {
       for (const { socket } of this.connections) socket.destroy();
@@ -229,7 +231,9 @@ export class HttpsDoor {
     if (operation.scope !== null && member?.scopes.has(operation.scope) !== true)
       throw new WaybillError('scope-missing', `the scope ${operation.scope} is needed`);
     checkQuery(query, operation.query ?? {});
-    const exchange = new Exchange({ request, response, operation, rest, query, member, listen, track: tracked });
+    const { broker } = this.parts;
+    const asked = { request, response, operation, rest, query, connection: connection.id, broker };
+    const exchange = new Exchange({ ...asked, member, listen, track: tracked });
     if (member !== null)
       exchange.ended = () => {
         connection.forget(member.session.session);

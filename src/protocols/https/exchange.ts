@@ -1,9 +1,9 @@
 /** One request and its answer, as the handlers of operations see them. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
-import type { Operation, Scope } from '../../api/operations.ts';
+import type { Operation, Scope } from '../../api/operation.ts';
 import { WaybillError } from '../../base/errors.ts';
-import type { Session } from '../../broker/calls.ts';
+import type { BrokerCaller, Session } from '../../broker/calls.ts';
 import type { ResumableFiles } from '../../transfer/transfer.ts';
 
 /** One credential on one connection. */
@@ -30,6 +30,9 @@ export class Exchange {
   readonly operation: Operation;
   readonly rest: string;
   readonly query: URLSearchParams;
+  /** Of the broker's: calls by who is not signed in yet name it. */
+  readonly connection: string;
+  readonly broker: BrokerCaller;
   private readonly signedIn: Member | null;
   /** The session turned out to be over. */
   ended: () => void = () => undefined;
@@ -44,6 +47,8 @@ export class Exchange {
     operation: Operation;
     rest: string;
     query: URLSearchParams;
+    connection: string;
+    broker: BrokerCaller;
     member: Member | null;
     listen: () => void;
     track: () => BodyWatch;
@@ -53,6 +58,8 @@ export class Exchange {
     this.operation = parts.operation;
     this.rest = parts.rest;
     this.query = parts.query;
+    this.connection = parts.connection;
+    this.broker = parts.broker;
     this.signedIn = parts.member;
     this.listen = parts.listen;
     this.track = parts.track;

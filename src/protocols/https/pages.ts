@@ -1,8 +1,8 @@
 /** The API described: OpenAPI for programs, one page without scripts for people. */
 import { createHash } from 'node:crypto';
 import { openApi } from '../../api/openapi.ts';
+import type { Operation } from '../../api/operation.ts';
 import { OPERATIONS } from '../../api/operations.ts';
-import type { Operation } from '../../api/operations.ts';
 import type { Exchange } from './exchange.ts';
 
 const STYLE = `body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}

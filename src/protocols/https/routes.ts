@@ -1,6 +1,7 @@
 /** Which operation a request names: the table of api/operations.ts turned into a look-up. Pure. */
+import type { Method, Operation } from '../../api/operation.ts';
 import { OPERATIONS } from '../../api/operations.ts';
-import type { Method, Operation, OperationId } from '../../api/operations.ts';
+import type { OperationId } from '../../api/operations.ts';
 
 export interface Match {
   readonly id: OperationId;

@@ -3,6 +3,7 @@
  * keep anyway: its bytes go where those of SFTP go, and its address holds the rest. So nothing is stored here.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { asWaybillError, WaybillError } from '../../base/errors.ts';
 import type { Attributes } from '../../broker/calls.ts';
 import type { UploadingFile } from '../../transfer/transfer.ts';
@@ -27,6 +28,9 @@ const STREAM = 'application/offset+octet-stream';
 /** As long as files/ keeps an upload that nobody goes on with. */
 const EXPIRY_SECONDS = 7 * 86_400;
 const CHECKSUM_MISMATCH = 460;
+/** A client whose connection broke comes again before what it broke is put away: so long it waits, instead of hearing 423. */
+const PUT_AWAY_MILLISECONDS = 3000;
+const PUT_AWAY_STEP_MILLISECONDS = 50;
 
 function begin(exchange: Exchange): void {
   exchange.response.setHeader('Tus-Resumable', TUS_VERSION);
@@ -137,10 +141,22 @@ async function progressOf(
 }
 
 async function takeUp(exchange: Exchange, { path, upload }: UploadAddress): Promise<UploadingFile> {
-  const file = await exchange.files.openUpload(path, { create: false, exclusive: false, truncate: false });
+  const file = await openWhenPutAway(exchange, path);
   if (file.version === upload) return file;
   await file.suspend();
   throw new WaybillError('not-found', 'another upload took the place of this one');
+}
+
+async function openWhenPutAway(exchange: Exchange, path: string): Promise<UploadingFile> {
+  const until = Date.now() + PUT_AWAY_MILLISECONDS;
+  for (;;) {
+    try {
+      return await exchange.files.openUpload(path, { create: false, exclusive: false, truncate: false });
+    } catch (error) {
+      if (asWaybillError(error).code !== 'in-use' || Date.now() >= until || exchange.over) throw error;
+      await setTimeout(PUT_AWAY_STEP_MILLISECONDS);
+    }
+  }
 }
 
 /** Takes the body in (`checksum` is false when there is none), then commits what is complete and keeps what is not. Returns the offset. */

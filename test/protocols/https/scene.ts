@@ -10,8 +10,8 @@ import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
 import { WaybillError } from '../../../src/base/errors.ts';
 import { newId } from '../../../src/base/ids.ts';
 import { createLog } from '../../../src/base/log.ts';
-import { SCOPES } from '../../../src/api/operations.ts';
-import type { Scope } from '../../../src/api/operations.ts';
+import { SCOPES } from '../../../src/api/operation.ts';
+import type { Scope } from '../../../src/api/operation.ts';
 import { FRONT_CALLS } from '../../../src/broker/calls.ts';
 import type { BrokerCaller } from '../../../src/broker/calls.ts';
 import type { FileHandlers } from '../../../src/files/files.ts';
@@ -75,6 +75,7 @@ export class Scene {
       limits: { ...DOOR_LIMITS, ...limits },
       handlers: httpsHandlers('test'),
       log,
+      broker: { call: (call, body) => this.broker.call(call, body) },
       authenticate: (_connection, credential) => this.authenticate(credential),
       files: ({ session }) => createSessionFiles({ broker: this.broker, session, blobs, incoming, log }),
       closed: (connection) => this.closed.push(connection),

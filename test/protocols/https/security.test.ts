@@ -1,8 +1,8 @@
 /** What browsers and other tenants must not be able to do with the door. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import type { Operation } from '../../../src/api/operation.ts';
 import { OPERATIONS } from '../../../src/api/operations.ts';
-import type { Operation } from '../../../src/api/operations.ts';
 import { openApi } from '../../../src/api/openapi.ts';
 import { fileInfo } from '../../../src/api/files.ts';
 import { problem } from '../../../src/api/problem.ts';

@@ -209,8 +209,13 @@ suite('a real server over HTTPS', () => {
   test('a stop ends requests in order', async () => {
     const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: readFileSync(certificate()) });
     await once(socket, 'secureConnect');
+    socket.write('GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n');
+    await once(socket, 'data');
+    socket.resume();
+    const ended = once(socket, 'end');
     const began = Date.now();
     await stop();
+    await ended;
     assert.ok(Date.now() - began < 6000);
     assert.doesNotMatch(log, /"level":"error"/);
     socket.destroy();

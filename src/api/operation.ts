@@ -1,0 +1,30 @@
+/** What one operation of the HTTPS API is. */
+import type { z } from 'zod';
+
+export const SCOPES = ['files:list', 'files:read', 'files:write', 'admin'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+export type Method = 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE' | 'OPTIONS';
+
+export interface Answer {
+  readonly status: number;
+  readonly doc: string;
+  /** JSON of this form; `bytes`: a body that is no JSON; null: no body. */
+  readonly body: z.ZodType | 'bytes' | null;
+  readonly type?: string;
+}
+
+export interface Operation {
+  readonly method: Method;
+  /** `{path}` stands at the end only, and takes slashes as they are; `{id}` is one segment. */
+  readonly path: string;
+  readonly doc: string;
+  /** What a token must be allowed; null: nobody needs to be signed in. */
+  readonly scope: Scope | null;
+  readonly query?: Readonly<Record<string, z.ZodType<string | undefined>>>;
+  /** Request headers that matter. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** JSON of this form, or a stream of this media type. */
+  readonly body?: z.ZodType | { readonly stream: string };
+  readonly answers: readonly Answer[];
+}
