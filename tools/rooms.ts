@@ -13,6 +13,7 @@ export interface Room {
 
 export const ROOMS: readonly Room[] = [
   { room: 'main.ts', imports: 'everything' },
+  { room: 'startup', imports: 'everything' },
   { room: 'cli', imports: 'everything' },
   { room: 'first-start', imports: 'everything' },
   { room: 'config', imports: ['base'] },

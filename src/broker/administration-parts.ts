@@ -1,4 +1,4 @@
-/** What the handlers of administrator calls work with; main.ts fills it once. */
+/** What the handlers of administrator calls work with; startup/ fills it once. */
 import type { Accounts } from '../accounts/accounts.ts';
 import type { OwnAuthority } from '../accounts/authority-own.ts';
 import type { Administrator, Administrators } from '../accounts/administrators.ts';

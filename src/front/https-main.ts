@@ -15,7 +15,7 @@ import { endAtOnce } from './confine.ts';
 
 /** See LINK_DESCRIPTOR in broker/front-process.ts. */
 const LINK_DESCRIPTOR = 4;
-/** Less than the broker waits (DRAIN_MILLISECONDS in main.ts). */
+/** Less than the broker waits (DRAIN_MILLISECONDS in startup/broker.ts). */
 const SHUTDOWN_MILLISECONDS = 5000;
 const CLIENT_MAX = 300;
 
