@@ -55,6 +55,16 @@ export const ERRORS = {
     'The service that holds the root key answered in a form that is not its own. Check the address, mount and key name.',
   'already-running': 'Another server uses this data folder. Stop it first.',
   'not-running': 'No server is running on this data folder. Start it with: waybill serve --data DIR',
+  'server-unreachable':
+    'The server does not answer at this address. Check the address, and that HTTPS is served there.',
+  'server-untrusted':
+    'Nothing was sent. Ask the operator which certificate or key is right, and give it with: --trust FILE|sha256/KEY',
+  'login-pending': 'Nobody has confirmed this yet. Ask again after the interval.',
+  'login-too-fast': 'This was asked too early or too often. Wait longer, then ask again.',
+  'login-denied': 'The request was refused on the page. Begin again if it was yours.',
+  'login-expired': 'The request is over: it was used, too old, or never there. Begin again with: waybill login',
+  'login-elsewhere':
+    'The machine that asks is not where this browser is. Confirm it in a browser of that machine or its network.',
   'address-in-use': 'The address is taken by another program. Choose another with --sftp ADDRESS:PORT.',
   held: 'Held: more would leave than is usual. A second person has to approve it, by the reference; then try again, and it goes on.',
   'flow-refused':

@@ -1,0 +1,200 @@
+/**
+ * A client of the HTTPS API for commands: JSON in, JSON out, failures as what they are. Nothing is sent before the server
+ * is known to be the right one; nothing is followed; everything is bounded.
+ */
+import { Agent } from 'node:https';
+import type { AgentOptions } from 'node:https';
+import { request as httpsRequest } from 'node:https';
+import type { ClientRequest, IncomingMessage } from 'node:http';
+import { connect as connectTls } from 'node:tls';
+import type { ConnectionOptions, TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { z } from 'zod';
+import { isErrorCode, WaybillError } from '../base/errors.ts';
+import manifest from '../../package.json' with { type: 'json' };
+import { authoritiesOf, distrust } from './server-trust.ts';
+import type { Trust } from './server-trust.ts';
+
+export interface HttpsClientParts {
+  /** "https://files.example.com:8443" */
+  readonly server: URL;
+  readonly trust: Trust;
+  /** An API token; asked for with each request. */
+  readonly token?: () => string | null;
+  readonly patienceMilliseconds?: number;
+}
+
+export interface Ask<T extends z.ZodType> {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** With its query: "/api/v1/..." */
+  readonly path: string;
+  readonly body?: unknown;
+  readonly answer: T;
+  /** May be sent once more when an idle connection turns out to have been closed. For GET always. */
+  readonly again?: boolean;
+}
+
+const PATIENCE_MILLISECONDS = 60_000;
+const ANSWER_MAX = 32 * 1024 * 1024;
+/** Of RFC 9457 what we read; a newer server may say more. */
+const failure = z.object({ code: z.string(), detail: z.string() });
+
+export class HttpsClient {
+  /** 4 or 6: by what the server was reached last. */
+  family: 4 | 6 | null = null;
+  private readonly parts: HttpsClientParts;
+  private readonly agent: JudgingAgent;
+
+  constructor(parts: HttpsClientParts) {
+    this.parts = parts;
+    this.agent = new JudgingAgent(parts);
+  }
+
+  async ask<T extends z.ZodType>(asked: Ask<T>): Promise<z.output<T>> {
+    const body = asked.body === undefined ? null : Buffer.from(JSON.stringify(asked.body));
+    const { status, bytes } = await this.exchange(asked, body);
+    const value = parseJson(bytes);
+    if (status >= 400) throw failureOf(this.parts.server, status, value);
+    const parsed = asked.answer.safeParse(value);
+    if (status >= 300 || !parsed.success) throw unknownForm(this.parts.server, status);
+    return parsed.data;
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private async exchange(asked: Ask<z.ZodType>, body: Buffer | null, tries = 0): Promise<Answer> {
+    const { server, token } = this.parts;
+    const request = httpsRequest(`${server.origin}${asked.path}`, {
+      agent: this.agent,
+      method: asked.method,
+      headers: headersOf(body, token?.() ?? null),
+    });
+    try {
+      return await this.receive(request, body);
+    } catch (error) {
+      const stale = request.reusedSocket && error instanceof Error && 'code' in error && error.code === 'ECONNRESET';
+      if (stale && tries === 0 && (asked.again === true || asked.method === 'GET'))
+        return this.exchange(asked, body, tries + 1);
+      throw asFailure(server, error);
+    }
+  }
+
+  private async receive(request: ClientRequest, body: Buffer | null): Promise<Answer> {
+    // Of the whole exchange: an answer that drips in is no answer.
+    const timer = setTimeout(() => {
+      request.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+    }, this.parts.patienceMilliseconds ?? PATIENCE_MILLISECONDS);
+    try {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        request.once('response', resolve).on('error', reject);
+        request.end(body ?? undefined);
+      });
+      this.family = response.socket.remoteFamily === 'IPv6' ? 6 : 4;
+      return { status: response.statusCode ?? 0, bytes: await collect(response, this.parts.server) };
+    } finally {
+      clearTimeout(timer);
+      body?.fill(0);
+    }
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly bytes: Buffer;
+}
+
+/** Hands a connection to requests only after its server was judged. */
+class JudgingAgent extends Agent {
+  private readonly trust: Trust;
+  private readonly authorities: string | string[] | undefined;
+  private readonly patience: number;
+
+  constructor({ trust, patienceMilliseconds = PATIENCE_MILLISECONDS }: HttpsClientParts) {
+    const options: AgentOptions = { keepAlive: true, maxSockets: 4, maxCachedSessions: 0 };
+    super(options);
+    this.trust = trust;
+    this.authorities = authoritiesOf(trust);
+    this.patience = patienceMilliseconds;
+  }
+
+  override createConnection(
+    options: ConnectionOptions,
+    done?: (error: Error | null, stream: Duplex) => void,
+  ): undefined {
+    const name = options.host ?? '';
+    const socket: TLSSocket = connectTls({
+      ...options,
+      ...(this.authorities === undefined ? {} : { ca: this.authorities }),
+      minVersion: 'TLSv1.2',
+      ALPNProtocols: ['http/1.1'],
+      // Judged below, where more than one way to trust is known, and before anything is written.
+      rejectUnauthorized: false,
+    });
+    const finish = (error: Error | null): void => {
+      socket.removeAllListeners('error').setTimeout(0);
+      if (error !== null) socket.on('error', () => undefined).destroy();
+      done?.(error, socket);
+    };
+    socket.setTimeout(this.patience, () => {
+      socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
+    });
+    socket.once('error', finish);
+    socket.once('secureConnect', () => {
+      finish(distrust(socket, this.trust, name));
+    });
+    return undefined;
+  }
+}
+
+function headersOf(body: Buffer | null, token: string | null): Record<string, string | number> {
+  return {
+    Accept: 'application/json',
+    'User-Agent': `waybill/${manifest.version}`,
+    ...(token === null ? {} : { Authorization: `Bearer ${token}` }),
+    ...(body === null ? {} : { 'Content-Type': 'application/json', 'Content-Length': body.length }),
+  };
+}
+
+async function collect(response: IncomingMessage, server: URL): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    length += chunk.length;
+    if (length > ANSWER_MAX) {
+      response.destroy();
+      throw new WaybillError('internal', `${server.origin} answers with more than a command takes`);
+    }
+  }
+  return Buffer.concat(chunks);
+}
+
+/** Undefined for what is not JSON; null for nothing. */
+function parseJson(bytes: Buffer): unknown {
+  if (bytes.length === 0) return null;
+  try {
+    return JSON.parse(bytes.toString('utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+function failureOf(server: URL, status: number, value: unknown): WaybillError {
+  const parsed = failure.safeParse(value);
+  if (!parsed.success) return unknownForm(server, status);
+  const { code, detail } = parsed.data;
+  if (isErrorCode(code)) return new WaybillError(code, detail);
+  return new WaybillError('internal', `${detail} (${code}, which this command does not know)`);
+}
+
+function unknownForm(server: URL, status: number): WaybillError {
+  return new WaybillError('internal', `${server.origin} answers in a form this command does not know (${status})`);
+}
+
+function asFailure(server: URL, error: unknown): WaybillError {
+  if (error instanceof WaybillError) return error;
+  const why = error instanceof Error && 'code' in error ? String(error.code) : 'broken connection';
+  return new WaybillError('server-unreachable', `${server.origin} cannot be reached (${why})`, { cause: error });
+}
