@@ -1,4 +1,4 @@
-/** The rows of the Reach table: each does its work once against one server and gives its figure. */
+/** The rows of the table of SFTP. */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import ssh2 from 'ssh2';
 import { sftp } from './client.ts';
 import { cpuSeconds, memory } from './process-cost.ts';
 import type { BenchServer } from './servers.ts';
+import type { Row } from './table.ts';
 
 export interface Place {
   /** Where the client reads and writes; memory-backed, so that the client's disk is not what is measured. */
@@ -15,22 +16,9 @@ export interface Place {
   readonly idleSessions: number;
 }
 
-export interface Row {
-  readonly id: string;
-  readonly title: string;
-  readonly unit: string;
-  /** Waybill's bar and aim as a ratio of OpenSSH's figure over ours (for all rows less is better). */
-  readonly bar: number;
-  readonly aim: number;
-  /** Runs at most this often, when a run is long and its figure steady. */
-  readonly rounds?: number;
-  /** Not measured for the others: the row takes minutes. */
-  readonly only?: readonly string[];
-  prepare?(server: BenchServer, place: Place): Promise<void>;
-  run(server: BenchServer, place: Place): Promise<number>;
-}
+type SftpRow = Row<BenchServer, Place>;
 
-const big = (place: Place): string => join(place.local, 'big');
+export const big = (place: Place): string => join(place.local, 'big');
 const small = (place: Place): string => join(place.local, 'small');
 const remote = (server: BenchServer, name: string): string => `${server.folder === '/' ? '' : server.folder}/${name}`;
 
@@ -122,12 +110,13 @@ async function idle(server: BenchServer, count: number): Promise<Idle> {
 /** Both figures come from the same open sessions; the second row only shows the other one. */
 const idlePss = new Map<string, number[]>();
 
-export const rowsFor = (sessions: number): readonly Row[] => [
+export const rowsFor = (sessions: number): readonly SftpRow[] => [
   {
     id: 'idle',
     only: ['Waybill', 'before', 'OpenSSH'],
     title: `memory per idle signed-in session, ${sessions} open`,
     unit: 'KiB (RSS)',
+    better: 'less',
     bar: 20,
     aim: 50,
     run: async (server, place) => {
@@ -141,6 +130,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     only: ['Waybill', 'before', 'OpenSSH'],
     title: 'the same sessions, shared pages counted once',
     unit: 'KiB (PSS)',
+    better: 'less',
     bar: 20,
     aim: 50,
     run: async (server, place) => {
@@ -152,6 +142,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     id: 'get',
     title: 'get 1 GB, one session',
     unit: 's',
+    better: 'less',
     bar: 1,
     aim: 1.3,
     prepare: ensureBig,
@@ -162,6 +153,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     only: ['Waybill', 'before', 'OpenSSH'],
     title: '4 gets of 1 GB at once',
     unit: 's',
+    better: 'less',
     bar: 1.1,
     aim: 1.6,
     prepare: ensureBig,
@@ -176,6 +168,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     only: ['Waybill', 'before', 'OpenSSH'],
     title: 'server CPU seconds, get 1 GB',
     unit: 'CPU s',
+    better: 'less',
     bar: 1,
     aim: 1 / 0.7,
     prepare: ensureBig,
@@ -190,6 +183,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     id: 'get-r',
     title: 'get -r 2,000 files of 10 KiB',
     unit: 's',
+    better: 'less',
     bar: 0.8,
     aim: 1,
     prepare: (server, place) => once(`small ${server.name}`, () => putSmall(server, place, 'small')),
@@ -206,6 +200,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     id: 'put-r',
     title: 'put -r 2,000 files of 10 KiB',
     unit: 's',
+    better: 'less',
     bar: 0.8,
     aim: 1,
     run: (server, place) =>
@@ -215,6 +210,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     id: 'sign-in',
     title: '40 sign-ins one after another',
     unit: 's',
+    better: 'less',
     bar: 1.5,
     aim: 3,
     run: async (server) => {
@@ -227,6 +223,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     id: 'put',
     title: 'put 1 GB, one session',
     unit: 's',
+    better: 'less',
     bar: 1,
     aim: 1.3,
     run: (server, place) => putNew(server, place),
@@ -236,6 +233,7 @@ export const rowsFor = (sessions: number): readonly Row[] => [
     only: ['Waybill', 'before', 'OpenSSH'],
     title: 'server CPU seconds, put 1 GB',
     unit: 'CPU s',
+    better: 'less',
     bar: 1,
     aim: 1 / 0.7,
     run: async (server, place) => {

@@ -1,6 +1,6 @@
 /**
- * npm run bench [-- --rows get,put] [--rounds 3] [--servers Waybill,OpenSSH] [--write]
- * Prints the Reach table: Waybill beside its rivals in one run, the servers taking turns within each round, medians.
+ * npm run bench [-- --tables sftp,https] [--rows get,put] [--rounds 3] [--servers Waybill,OpenSSH,nginx] [--write]
+ * Prints the Reach tables: Waybill beside its rivals in one run, the servers taking turns within each round, medians.
  * Encryption at rest and the broker are on, because nothing turns them off. `--write` also writes bench/RESULTS.md.
  */
 import { execFileSync } from 'node:child_process';
@@ -8,11 +8,15 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync, existsSync } from 'node:
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { prepareLocal, rowsFor, type Place, type Row } from './rows.ts';
-import { startOpenssh, startProftpd, startRclone, startWaybill, type BenchServer, type Workspace } from './servers.ts';
+import { httpsRows } from './https-rows.ts';
+import { CIPHER as HTTPS_CIPHER, makeIdentity, startNginx, startWaybillHttps } from './https-servers.ts';
+import { prepareLocal, rowsFor, type Place } from './rows.ts';
+import { CIPHER, startOpenssh, startProftpd, startRclone, startWaybill } from './servers.ts';
+import { headOf, linesOf, type Measured, type Row } from './table.ts';
 
 const { values: options } = parseArgs({
   options: {
+    tables: { type: 'string', default: 'sftp,https' },
     rows: { type: 'string' },
     rounds: { type: 'string', default: '3' },
     servers: { type: 'string' },
@@ -24,59 +28,99 @@ const { values: options } = parseArgs({
   },
 });
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1
-    ? (sorted[middle] ?? NaN)
-    : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
+type Starts<S> = readonly (readonly [name: string, start: () => Promise<S | null>])[];
+
+interface Plan<S extends Measured> {
+  readonly title: string;
+  readonly client: string;
+  readonly rival: string;
+  readonly starts: Starts<S>;
+  readonly rows: readonly Row<S, Place>[];
 }
 
-/** Whom the ratio is against. */
-const RIVAL = options.before === undefined ? 'OpenSSH' : 'before';
-
-type Figures = Map<string, number[]>;
-const figure = (value: number): string =>
-  value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
-
-function line(row: Row, servers: readonly BenchServer[], figures: Figures): string {
-  const ours = median(figures.get('Waybill') ?? []);
-  const theirs = median(figures.get(RIVAL) ?? []);
-  const cells = servers.map(({ name }) => {
-    const values = figures.get(name) ?? [];
-    return values.length === 0
-      ? '-'
-      : `${figure(median(values))} (${figure(Math.min(...values))}-${figure(Math.max(...values))})`;
-  });
-  const ratio = theirs / ours;
-  const verdict = Number.isNaN(ratio) ? '-' : ratio >= row.aim ? 'aim' : ratio >= row.bar ? 'bar' : 'short';
-  return `| ${row.title}, ${row.unit} | ${cells.join(' | ')} | ${Number.isNaN(ratio) ? '-' : `${ratio.toFixed(2)}x`} | ${row.bar.toFixed(2)}x | ${row.aim.toFixed(2)}x | ${verdict} |`;
+async function startAll<S extends Measured>(starts: Starts<S>, into: S[]): Promise<void> {
+  const wanted = options.servers?.split(',');
+  for (const [name, start] of starts) {
+    if (wanted !== undefined && !wanted.includes(name)) continue;
+    const server = await start();
+    if (server !== null) into.push(server);
+    else if (name !== 'before') process.stderr.write(`${name} is not installed and not measured\n`);
+  }
 }
 
-async function measure(row: Row, servers: readonly BenchServer[], place: Place): Promise<Figures> {
-  const figures: Figures = new Map(servers.map(({ name }) => [name, []]));
-  const report = (server: BenchServer, error: unknown): void => {
-    process.stderr.write(`${row.id} ${server.name}: ${error instanceof Error ? error.message : String(error)}\n`);
+/** Its servers run for it alone. Gives what was printed. */
+async function run<S extends Measured>(plan: Plan<S>, place: Place): Promise<string[]> {
+  const rows = plan.rows.filter(({ id }) => options.rows?.split(',').includes(id) !== false);
+  if (rows.length === 0) return [];
+  const lines: string[] = [];
+  const print = (line: string): void => {
+    lines.push(line);
+    process.stdout.write(`${line}\n`);
   };
-  for (const server of servers) {
-    await row.prepare?.(server, place).catch((error: unknown) => {
-      report(server, error);
-    });
+  const servers: S[] = [];
+  try {
+    await startAll(plan.starts, servers);
+    const rival = options.before === undefined ? plan.rival : 'before';
+    const table = { servers, rows, rival, rounds: Number(options.rounds) };
+    print(`## ${plan.title}\n`);
+    print(`Servers: ${servers.map(({ name, version }) => `${name} ${version}`).join('; ')}. ${plan.client}`);
+    print(`Ratio: ${rival} and Waybill, more is better for Waybill.\n`);
+    for (const line of headOf(table)) print(line);
+    for await (const line of linesOf(table, place)) print(line);
+    print('');
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()));
   }
-  const rounds = Math.min(Number(options.rounds), row.rounds ?? Infinity);
-  for (let round = 0; round < rounds; round++) {
-    for (const server of servers) {
-      if (row.only !== undefined && !row.only.includes(server.name)) continue;
-      // What the run before left to be written to the disk is not this one's burden.
-      execFileSync('sync');
-      try {
-        figures.get(server.name)?.push(await row.run(server, place));
-      } catch (error) {
-        report(server, error);
-      }
-    }
-  }
-  return figures;
+  return lines;
+}
+
+function sftpPlan(data: string, place: Place) {
+  const { before } = options;
+  const key = join(data, 'client_key');
+  execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
+  mkdirSync(join(data, 'servers'));
+  const work = { data: join(data, 'servers'), key, publicKey: `${key}.pub` };
+  return {
+    title: 'SFTP',
+    client: `Client of every row but the idle one: OpenSSH sftp, ${CIPHER}, ed25519 key; idle sessions: npm ssh2.`,
+    rival: 'OpenSSH',
+    starts: [
+      ['Waybill', () => startWaybill(work)],
+      ['before', () => (before === undefined ? Promise.resolve(null) : startWaybill(work, before))],
+      ['OpenSSH', () => startOpenssh(work)],
+      ['ProFTPD', () => startProftpd(work)],
+      ['rclone', () => startRclone(work)],
+    ],
+    rows: rowsFor(place.idleSessions),
+  } as const;
+}
+
+function httpsPlan(data: string) {
+  const { before } = options;
+  const folder = join(data, 'https');
+  mkdirSync(folder);
+  const work = { data: folder, ...makeIdentity(data) };
+  return {
+    title: 'HTTPS',
+    client: `Client: curl (files), own sockets (listings); HTTP/1.1, ${HTTPS_CIPHER}, ECDSA P-256. nginx: static files, WebDAV PUT, autoindex.`,
+    rival: 'nginx',
+    starts: [
+      ['Waybill', () => startWaybillHttps(work)],
+      ['before', () => (before === undefined ? Promise.resolve(null) : startWaybillHttps(work, before))],
+      ['nginx', () => startNginx(work)],
+    ],
+    rows: httpsRows,
+  } as const;
+}
+
+function introduction(): string[] {
+  const commit = execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' });
+  const machine = `${String(cpus().length)} x ${cpus()[0]?.model ?? '?'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
+  return [
+    `Machine: ${machine}; Node ${process.version}; commit ${commit.trim()}; ${new Date().toISOString().slice(0, 10)}.`,
+    `Command: \`npm run bench -- ${process.argv.slice(2).join(' ')}\`. Medians of ${options.rounds} (least-most), servers taking turns.`,
+    '',
+  ];
 }
 
 async function main(): Promise<void> {
@@ -88,50 +132,21 @@ async function main(): Promise<void> {
     smallFiles: 2000,
     idleSessions: Number(options.sessions),
   };
-  const servers: BenchServer[] = [];
   try {
-    const key = join(data, 'client_key');
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key]);
-    mkdirSync(join(data, 'servers'));
-    const work = { data: join(data, 'servers'), key, publicKey: `${key}.pub` };
-    const wanted = options.servers?.split(',');
-    for (const [name, start] of [
-      ['Waybill', (place: Workspace) => startWaybill(place)],
-      ['before', (place: Workspace) => (options.before === undefined ? null : startWaybill(place, options.before))],
-      ['OpenSSH', startOpenssh],
-      ['ProFTPD', startProftpd],
-      ['rclone', startRclone],
-    ] as const) {
-      if (wanted !== undefined && !wanted.includes(name)) continue;
-      const server = await start(work);
-      if (server === null && name === 'before') continue;
-      if (server === null) process.stderr.write(`${name} is not installed and not measured\n`);
-      else servers.push(server);
-    }
     prepareLocal(place);
-    const head = [
-      `Machine: ${String(cpus().length)} x ${cpus()[0]?.model ?? '?'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB; Node ${process.version}; commit ${execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()}; ${new Date().toISOString().slice(0, 10)}.`,
-      `Servers: ${servers.map(({ name, version }) => `${name} ${version}`).join('; ')}. Client of every row but the idle one: OpenSSH sftp, aes256-gcm@openssh.com, ed25519 key; idle sessions: npm ssh2.`,
-      `Command: \`npm run bench -- ${process.argv.slice(2).join(' ')}\`. Medians of ${options.rounds} (least-most), servers taking turns; ratio = ${RIVAL} / Waybill, more is better for Waybill.`,
-      '',
-      `| work | ${servers.map(({ name }) => name).join(' | ')} | ratio | bar | aim | |`,
-      `|---|${servers.map(() => '---').join('|')}|---|---|---|---|`,
+    const head = introduction();
+    process.stdout.write(`${head.join('\n')}\n`);
+    const tables = options.tables.split(',');
+    const lines = [
+      ...(tables.includes('sftp') ? await run(sftpPlan(data, place), place) : []),
+      ...(tables.includes('https') ? await run(httpsPlan(data), place) : []),
     ];
-    process.stdout.write(head.join('\n') + '\n');
-    const lines: string[] = [];
-    for (const row of rowsFor(place.idleSessions)) {
-      if (options.rows !== undefined && !options.rows.split(',').includes(row.id)) continue;
-      const printed = line(row, servers, await measure(row, servers, place));
-      lines.push(printed);
-      process.stdout.write(printed + '\n');
-    }
     if (options.write)
       writeFileSync(
         join(import.meta.dirname, 'RESULTS.md'),
-        ['# Reach: Waybill beside its rivals', '', ...head, ...lines, ''].join('\n'),
+        ['# Reach: Waybill beside its rivals', '', ...head, ...lines].join('\n'),
       );
   } finally {
-    await Promise.all(servers.map((server) => server.stop()));
     rmSync(data, { recursive: true, force: true });
     rmSync(local, { recursive: true, force: true });
   }

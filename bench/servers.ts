@@ -38,7 +38,7 @@ const BENCH_BUDGET = '1000T,1000000000,1000000000';
 const project = join(import.meta.dirname, '..');
 const node = process.execPath;
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
     probe.on('error', reject);
@@ -52,7 +52,7 @@ function freePort(): Promise<number> {
 }
 
 /** Resolves when something accepts on the port; gives up after ten seconds. */
-async function listening(port: number): Promise<void> {
+export async function listening(port: number): Promise<void> {
   const deadline = Date.now() + 10_000;
   for (;;) {
     const ok = await new Promise<boolean>((resolve) => {
@@ -70,7 +70,7 @@ async function listening(port: number): Promise<void> {
   }
 }
 
-function stopChild(child: ChildProcess): Promise<void> {
+export function stopChild(child: ChildProcess): Promise<void> {
   return new Promise((resolve) => {
     if (child.exitCode !== null || child.signalCode !== null) {
       resolve();
@@ -83,7 +83,7 @@ function stopChild(child: ChildProcess): Promise<void> {
   });
 }
 
-function firstLine(command: string, args: string[], stream: 'stdout' | 'stderr' = 'stdout'): string {
+export function firstLine(command: string, args: string[], stream: 'stdout' | 'stderr' = 'stdout'): string {
   const run = (() => {
     try {
       return execFileSync(
@@ -98,11 +98,21 @@ function firstLine(command: string, args: string[], stream: 'stdout' | 'stderr' 
   return run.split('\n')[0]?.trim() ?? '';
 }
 
-const installed = (path: string): boolean => existsSync(path);
+export const installed = (path: string): boolean => existsSync(path);
 
-/** `root`: another checkout, to compare two commits in one run; it is called "before". */
-export async function startWaybill(work: Workspace, root: string | null = null): Promise<BenchServer> {
-  const data = join(work.data, root === null ? 'waybill' : 'before');
+/** What `waybill serve --json` prints when it serves. */
+interface Ready {
+  readonly sftp: { readonly port: number };
+  readonly https: readonly { readonly port: number }[];
+  readonly first: { readonly login: string; readonly key: string; readonly folder: string };
+}
+
+/** `root`: another checkout, to compare two commits in one run. */
+export async function serveWaybill(
+  data: string,
+  root: string | null,
+  words: readonly string[] = [],
+): Promise<{ child: ChildProcess; ready: Ready; home: string }> {
   const home = root ?? project;
   const extra = (process.env['WAYBILL_BENCH_NODE_ARGS'] ?? '').split(' ').filter((word) => word !== '');
   const child = spawn(
@@ -124,23 +134,31 @@ export async function startWaybill(work: Workspace, root: string | null = null):
       '1000',
       // Budgets stay on and count; a bench reads more in a minute than people do in a month.
       ...(knowsBudgets(home) ? ['--budget-initial', BENCH_BUDGET] : []),
+      ...words,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
-  const ready = await new Promise<{ sftp: { port: number }; first: { login: string; key: string; folder: string } }>(
-    (resolve, reject) => {
-      child.on('exit', () => {
-        reject(new Error('waybill did not start'));
-      });
-      createInterface({ input: child.stdout }).once('line', (line) => {
-        resolve(JSON.parse(line) as never);
-      });
-    },
-  );
+  const ready = await new Promise<Ready>((resolve, reject) => {
+    child.on('exit', () => {
+      reject(new Error('waybill did not start'));
+    });
+    createInterface({ input: child.stdout }).once('line', (line) => {
+      resolve(JSON.parse(line) as Ready);
+    });
+  });
   child.stdout.resume();
+  return { child, ready, home };
+}
+
+export const commitOf = (home: string): string => firstLine('git', ['-C', home, 'rev-parse', '--short', 'HEAD']);
+
+/** With a `root` it is called "before". */
+export async function startWaybill(work: Workspace, root: string | null = null): Promise<BenchServer> {
+  const data = join(work.data, root === null ? 'waybill' : 'before');
+  const { child, ready, home } = await serveWaybill(data, root);
   return {
     name: root === null ? 'Waybill' : 'before',
-    version: firstLine('git', ['-C', home, 'rev-parse', '--short', 'HEAD']),
+    version: commitOf(home),
     port: ready.sftp.port,
     user: ready.first.login,
     key: ready.first.key,
