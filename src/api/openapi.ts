@@ -46,6 +46,7 @@ function describe(id: string, operation: Operation, components: Record<string, u
     tags: [id.slice(0, id.indexOf('.'))],
     security: operation.scope === null ? [] : [{ token: [] }, { session: [] }],
     ...(operation.scope === null ? {} : { 'x-scope': operation.scope }),
+    ...(operation.page === undefined ? {} : { 'x-from-own-pages-only': true }),
     parameters: parametersOf(operation, schema),
     ...requestBody(operation, schema),
     responses: { ...Object.fromEntries(answers), default: failure },

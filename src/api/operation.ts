@@ -19,8 +19,10 @@ export interface Operation {
   /** `{path}` stands at the end only, and takes slashes as they are; `{id}` is one segment. */
   readonly path: string;
   readonly doc: string;
-  /** What a token must be allowed; null: nobody needs to be signed in. */
-  readonly scope: Scope | null;
+  /** What a token must be allowed; `signed-in`: whoever is, with any scope or none; null: nobody needs to be. */
+  readonly scope: Scope | 'signed-in' | null;
+  /** Before anybody is signed in: only a page of this server may ask. What cookies sign in is held to that anyway. */
+  readonly page?: true;
   readonly query?: Readonly<Record<string, z.ZodType<string | undefined>>>;
   /** Request headers that matter. */
   readonly headers?: Readonly<Record<string, string>>;

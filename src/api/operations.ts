@@ -2,8 +2,13 @@
  * Every operation of the HTTPS API: the server routes by these rows and the OpenAPI document is made of them, so that
  * neither can have what the other has not.
  */
+import { z } from 'zod';
+import { ACCOUNT_OPERATIONS } from './account-operations.ts';
+import { ADMIN_OPERATIONS } from './admin-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
 import type { Operation } from './operation.ts';
+import { OWN_TOKEN_OPERATIONS } from './own-token-operations.ts';
+import { SIGN_IN_OPERATIONS } from './sign-in-operations.ts';
 
 export const OPERATIONS = {
   'api.openapi': {
@@ -11,7 +16,7 @@ export const OPERATIONS = {
     path: '/api/v1/openapi.json',
     doc: 'This document.',
     scope: null,
-    answers: [{ status: 200, doc: 'OpenAPI 3.1', body: 'bytes', type: 'application/json' }],
+    answers: [{ status: 200, doc: 'OpenAPI 3.1', body: z.looseObject({ openapi: z.string() }) }],
   },
   'api.page': {
     method: 'GET',
@@ -20,7 +25,11 @@ export const OPERATIONS = {
     scope: null,
     answers: [{ status: 200, doc: 'A page', body: 'bytes', type: 'text/html' }],
   },
+  ...SIGN_IN_OPERATIONS,
+  ...ACCOUNT_OPERATIONS,
+  ...OWN_TOKEN_OPERATIONS,
   ...FILE_OPERATIONS,
+  ...ADMIN_OPERATIONS,
 } as const satisfies Readonly<Record<string, Operation>>;
 
 export type OperationId = keyof typeof OPERATIONS;

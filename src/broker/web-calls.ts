@@ -5,6 +5,12 @@
  */
 import { z } from 'zod';
 import { SCOPES } from '../accounts/web/store.ts';
+import {
+  passkeyAssertion as assertion,
+  passkeyCreationOptions as creationOptions,
+  passkeyRegistration as registration,
+  passkeyRequestOptions as requestOptions,
+} from '../api/webauthn.ts';
 import type { CallRow } from './calls.ts';
 
 const bytes = (max: number) =>
@@ -17,62 +23,6 @@ const origin = z.string().max(300);
 /** User-Agent, as the front got it; for people to read. */
 const client = z.string().max(300);
 const label = z.string().max(80);
-const base64url = (max: number) =>
-  z
-    .string()
-    .max(max)
-    .regex(/^[A-Za-z0-9_-]*$/);
-
-const answerCommon = {
-  id: base64url(1400),
-  rawId: base64url(1400),
-  type: z.literal('public-key'),
-  authenticatorAttachment: z.string().max(40).optional(),
-  clientExtensionResults: z.record(z.string().max(60), z.unknown()).default({}),
-};
-const assertion = z.object({
-  ...answerCommon,
-  response: z.object({
-    clientDataJSON: base64url(8192),
-    authenticatorData: base64url(8192),
-    signature: base64url(2048),
-    userHandle: base64url(128).nullish(),
-  }),
-});
-const registration = z.object({
-  ...answerCommon,
-  response: z.object({
-    clientDataJSON: base64url(8192),
-    attestationObject: base64url(16_384),
-    transports: z.array(z.string().max(20)).max(10).optional(),
-  }),
-});
-
-const descriptor = z.object({ type: z.literal('public-key'), id: z.string(), transports: z.array(z.string()) });
-/** PublicKeyCredentialRequestOptionsJSON. */
-const requestOptions = z.object({
-  challenge: z.string(),
-  rpId: z.string(),
-  timeout: z.number(),
-  userVerification: z.literal('required'),
-  allowCredentials: z.array(descriptor),
-});
-/** PublicKeyCredentialCreationOptionsJSON. */
-const creationOptions = z.object({
-  challenge: z.string(),
-  rp: z.object({ id: z.string(), name: z.string() }),
-  user: z.object({ id: z.string(), name: z.string(), displayName: z.string() }),
-  pubKeyCredParams: z.array(z.object({ type: z.literal('public-key'), alg: z.number() })),
-  timeout: z.number(),
-  attestation: z.literal('none'),
-  excludeCredentials: z.array(descriptor),
-  authenticatorSelection: z.object({
-    residentKey: z.literal('required'),
-    requireResidentKey: z.boolean(),
-    userVerification: z.literal('required'),
-  }),
-});
-
 const webFactor = z.enum(['passkey', 'password', 'totp', 'recovery']);
 const scope = z.enum(SCOPES);
 
@@ -153,6 +103,8 @@ export const WEB_CALLS = {
       .refine(({ bearer, cookie }) => (bearer === undefined) !== (cookie === undefined), 'bearer or cookie'),
     webSession,
   ),
+  /** What the session is now: another connection of the same browser may have shown a strong factor. */
+  'web.account': asks('session', z.object(sessionOnly), webSession),
   /** The web session that this session was made from ends, with every session made from it. */
   'web.sign-out': changes('session', z.object(sessionOnly), nothing),
   'web.sessions': asks(

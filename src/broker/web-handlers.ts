@@ -108,7 +108,7 @@ export function justShown(
 
 function ownSessions(
   parts: WebHandlersParts,
-): Part<'web.sign-out' | 'web.sessions' | 'web.end-session' | 'web.step-up-options' | 'web.step-up'> {
+): Part<'web.account' | 'web.sign-out' | 'web.sessions' | 'web.end-session' | 'web.step-up-options' | 'web.step-up'> {
   const { sessions, connections, signIn } = parts;
   const challenges = new WeakMap<LiveSession, Challenge>();
   const end = async (account: Account, id: string, why: string): Promise<void> => {
@@ -130,6 +130,7 @@ function ownSessions(
     return { result: 'failure' as const };
   };
   return {
+    'web.account': (_request, session) => parts.signIns.account(session),
     'web.sign-out': async (_request, session) => {
       const { account, web } = own(parts, session);
       await end(account, web.webSession, 'signed out');

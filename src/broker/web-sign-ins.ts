@@ -18,7 +18,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
 import { marksOf } from '../policy/budgets/acquaintances.ts';
 import type { Seen } from '../policy/budgets/acquaintances.ts';
-import type { Connection, Connections, WebIdentity } from './connections.ts';
+import type { Connection, Connections, LiveSession, WebIdentity } from './connections.ts';
 import { clientName } from './web-client.ts';
 import type { WebAnswer, WebSessionAnswer } from './web-calls.ts';
 import { WebFlows } from './web-flows.ts';
@@ -263,7 +263,7 @@ export class WebSignIns {
     if (tenantName === null || this.parts.signIn.store.account(account.id)?.status !== 'active')
       throw new WaybillError('sign-in-refused', 'the account was withdrawn');
     const credentials = proofs.map(({ id }) => id);
-    this.parts.connections.signIn(connection, {
+    const live = this.parts.connections.signIn(connection, {
       session,
       account: account.id,
       tenant: account.tenant,
@@ -275,10 +275,15 @@ export class WebSignIns {
       marks: marksOf(shown(connection, opening)),
       web,
     });
-    const { login, id } = account;
+    return this.account(live);
+  }
+
+  /** What a session is now. */
+  account({ session, account, login, tenantName, web }: LiveSession): WebSessionAnswer {
+    if (web === undefined) throw new WaybillError('call-forbidden', 'this is no session over HTTPS');
     const { scopes, factors, strong, ends } = web;
-    const home = this.parts.home(id);
-    const answer = { session, login, tenant: tenantName, account: id, home };
+    const home = this.parts.home(account);
+    const answer = { session, login, tenant: tenantName, account, home };
     return { ...answer, scopes: [...scopes], factors: [...factors], strong, ends };
   }
 

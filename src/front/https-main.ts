@@ -17,7 +17,6 @@ import { endAtOnce } from './confine.ts';
 const LINK_DESCRIPTOR = 4;
 /** Less than the broker waits (DRAIN_MILLISECONDS in startup/broker.ts). */
 const SHUTDOWN_MILLISECONDS = 5000;
-const CLIENT_MAX = 300;
 
 const log = createLog('debug');
 
@@ -40,9 +39,9 @@ const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable
 const broker = callerOver<FrontCalls>(link);
 const { blobs, incoming, limits, softwareVersion, tls } = await broker.call('https.hello', {});
 
-async function authenticate(connection: string, { kind, text }: Credential, agent: string): Promise<SignedIn> {
-  const shown = kind === 'bearer' ? { bearer: text } : { cookie: text };
-  const client = agent.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, CLIENT_MAX);
+async function authenticate(connection: string, credential: Credential, client: string): Promise<SignedIn> {
+  const { kind, text } = credential;
+  const shown = kind === 'bearer' ? { bearer: text } : { cookie: text, origin: credential.origin };
   const { session, login, tenant, account, home, scopes } = await broker.call('web.session', {
     connection,
     ...shown,

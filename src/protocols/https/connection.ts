@@ -77,6 +77,12 @@ export class Connection {
     }
   }
 
+  /** A sign-in on this connection has made a session: who comes with its cookie has it already. */
+  adopt(credential: Credential, signedIn: SignedIn): void {
+    if (this.members.size >= CREDENTIALS_MAX) this.closing = true;
+    else this.members.set(fingerprintOf(credential), this.admit(signedIn));
+  }
+
   /** A session of it is over: who comes with its credential again is asked about again. */
   forget(session: string): void {
     for (const [fingerprint, known] of this.members) void this.forgetIf(session, fingerprint, known);
@@ -109,7 +115,10 @@ export class Connection {
   }
 
   private async ask(credential: Credential, client: string): Promise<Member> {
-    const { session, scopes } = await this.parts.authenticate(this.id, credential, client);
+    return this.admit(await this.parts.authenticate(this.id, credential, client));
+  }
+
+  private async admit({ session, scopes }: SignedIn): Promise<Member> {
     const files = this.parts.files(session);
     this.allFiles.add(files);
     if (this.over) await files.abandon();

@@ -2,13 +2,22 @@
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { WaybillError } from '../../base/errors.ts';
+import { originOf } from './origin.ts';
 
 export const COOKIE = '__Host-waybill';
 
-export interface Credential {
-  readonly kind: 'bearer' | 'cookie';
-  readonly text: string;
+/** Of this host alone (the prefix), read by no script, sent with requests of our own pages only; it ends with the browser. */
+const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Strict';
+export const NO_COOKIE = `${COOKIE}=; Max-Age=0; ${ATTRIBUTES}`;
+
+export function cookieOf(value: string): string {
+  return `${COOKIE}=${value}; ${ATTRIBUTES}`;
 }
+
+export type Credential =
+  | { readonly kind: 'bearer'; readonly text: string }
+  /** With the origin that the request is for: what passkeys may be shown in its session follows from that. */
+  | { readonly kind: 'cookie'; readonly text: string; readonly origin: string };
 
 /** RFC 6750 section 2.1, and not longer than any of ours. */
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,190}=*)$/i;
@@ -23,7 +32,7 @@ export function credentialOf(headers: IncomingHttpHeaders): Credential | null {
     return { kind: 'bearer', text };
   }
   const text = cookie === undefined ? null : cookieValue(cookie);
-  return text === null ? null : { kind: 'cookie', text };
+  return text === null ? null : { kind: 'cookie', text, origin: originOf(headers) };
 }
 
 /** Two of the name are an attempt to plant one: then there is none. */
@@ -38,6 +47,8 @@ function cookieValue(header: string): string | null {
 }
 
 /** How a connection remembers what it was shown without keeping it. */
-export function fingerprintOf({ kind, text }: Credential): string {
-  return createHash('sha256').update(`${kind}\n${text}`).digest('base64');
+export function fingerprintOf(credential: Credential): string {
+  const { kind, text } = credential;
+  const origin = credential.kind === 'cookie' ? credential.origin : '';
+  return createHash('sha256').update(`${kind}\n${text}\n${origin}`).digest('base64');
 }

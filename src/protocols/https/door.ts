@@ -11,6 +11,7 @@ import type { Log } from '../../base/log.ts';
 import { PROBLEM_TYPE } from '../../api/problem.ts';
 import type { BrokerCaller, Session, TlsIdentity } from '../../broker/calls.ts';
 import type { ResumableFiles } from '../../transfer/transfer.ts';
+import { clientOf } from './client.ts';
 import { Connection } from './connection.ts';
 import type { SignedIn } from './connection.ts';
 import { credentialOf } from './credentials.ts';
@@ -19,7 +20,7 @@ import { Exchange } from './exchange.ts';
 import type { Member } from './exchange.ts';
 import type { Handlers } from './handlers.ts';
 import { STANDING_HEADERS, STRICT_TRANSPORT } from './headers.ts';
-import { fromOurOrigin } from './origin.ts';
+import { fromOurOrigin, originOf } from './origin.ts';
 import { route } from './routes.ts';
 import type { Match } from './routes.ts';
 import { secure, secureContext } from './secure-socket.ts';
@@ -106,8 +107,8 @@ export class HttpsDoor {
     this.server.maxHeadersCount = HEADERS_MAX;
     this.server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION;
     this.server.on('checkContinue', listener(false));
-    this.server.on('checkExpectation', (_request: IncomingMessage, response: ServerResponse) => {
-      response.writeHead(417, { Connection: 'close', 'Content-Length': 0 }).end();
+    this.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      this.refuseExpectation(request, response);
     });
     // Neither is of HTTP as we speak it.
     for (const event of ['upgrade', 'connect'])
@@ -212,6 +213,15 @@ export class HttpsDoor {
     }
   }
 
+  private refuseExpectation(request: IncomingMessage, response: ServerResponse): void {
+    const connection = this.bySocket.get(request.socket);
+    if (connection === undefined) return void request.socket.destroy();
+    this.stand(response);
+    connection.closing = true;
+    const error = new WaybillError('request-invalid', 'of expectations there is 100-continue');
+    void this.fail(request, response, connection, new StatusError(417, error), false);
+  }
+
   private stand(response: ServerResponse): void {
     for (const [name, value] of Object.entries(STANDING_HEADERS)) response.setHeader(name, value);
     if (this.strict) response.setHeader('Strict-Transport-Security', STRICT_TRANSPORT);
@@ -227,9 +237,11 @@ export class HttpsDoor {
     const match = this.match(request, response, pathname);
     const { operation, rest } = match;
     const tracked = this.trackBody(request);
-    const member = await this.signedIn(request, connection, operation.scope !== null);
-    if (operation.scope !== null && member?.scopes.has(operation.scope) !== true)
-      throw new WaybillError('scope-missing', `the scope ${operation.scope} is needed`);
+    const { scope } = operation;
+    if (operation.page === true) requireOwnPage(request);
+    const member = await this.signedIn(request, connection, scope !== null);
+    if (scope !== null && scope !== 'signed-in' && member?.scopes.has(scope) !== true)
+      throw new WaybillError('scope-missing', `the scope ${scope} is needed`);
     checkQuery(query, operation.query ?? {});
     const { broker } = this.parts;
     const asked = { request, response, operation, rest, query, connection: connection.id, broker };
@@ -238,6 +250,10 @@ export class HttpsDoor {
       exchange.ended = () => {
         connection.forget(member.session.session);
       };
+    exchange.entered = (text, { session, login, tenant, account, home, scopes }) => {
+      const signedIn = { session: { session, login, tenant, account, home }, scopes };
+      connection.adopt({ kind: 'cookie', text, origin: originOf(request.headers) }, signedIn);
+    };
     return { exchange, match };
   }
 
@@ -253,9 +269,8 @@ export class HttpsDoor {
     if (!needed) return null;
     const credential = credentialOf(request.headers);
     if (credential === null) throw new WaybillError('not-signed-in', 'the request holds no token and no session');
-    if (credential.kind === 'cookie' && !fromOurOrigin(request.method ?? '', request.headers))
-      throw new WaybillError('origin-refused', 'the request does not come from a page of this server');
-    return connection.member(credential, request.headers['user-agent'] ?? '');
+    if (credential.kind === 'cookie') requireOwnPage(request);
+    return connection.member(credential, clientOf(request.headers));
   }
 
   private trackBody(request: IncomingMessage) {
@@ -309,6 +324,11 @@ function discard(request: IncomingMessage): Promise<void> {
     request.once('end', done).once('close', done).once('error', done);
     request.resume();
   });
+}
+
+function requireOwnPage({ method = '', headers }: IncomingMessage): void {
+  if (!fromOurOrigin(method, headers))
+    throw new WaybillError('origin-refused', 'the request does not come from a page of this server');
 }
 
 function targetOf(url: string): { pathname: string; query: URLSearchParams } {

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { z } from 'zod';
 import type { Operation, Scope } from '../../api/operation.ts';
 import { WaybillError } from '../../base/errors.ts';
-import type { BrokerCaller, Session } from '../../broker/calls.ts';
+import type { BrokerCaller, Response, Session } from '../../broker/calls.ts';
 import type { ResumableFiles } from '../../transfer/transfer.ts';
 
 /** One credential on one connection. */
@@ -36,6 +36,8 @@ export class Exchange {
   private readonly signedIn: Member | null;
   /** The session turned out to be over. */
   ended: () => void = () => undefined;
+  /** This request has signed somebody in: the value of the new cookie, and the session. */
+  entered: (cookie: string, session: Response<'web.account'>) => void = () => undefined;
   private readonly listen: () => void;
   private readonly track: () => BodyWatch;
   private listening = false;
@@ -109,15 +111,15 @@ export class Exchange {
     if (!this.request.complete) throw new WaybillError('request-invalid', 'the body ended early');
   }
 
-  async json<T extends z.ZodType>(schema: T): Promise<z.output<T>> {
+  async json<T extends z.ZodType>(schema: T, most = JSON_MAX): Promise<z.output<T>> {
     const type = (this.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase();
     if (type !== 'application/json') throw new WaybillError('request-invalid', 'the body is not application/json');
-    if (Number(this.header('content-length') ?? 0) > JSON_MAX) throw tooLarge();
+    if (Number(this.header('content-length') ?? 0) > most) throw tooLarge(most);
     const chunks: Buffer[] = [];
     let length = 0;
     await this.body((chunk) => {
       length += chunk.length;
-      if (length > JSON_MAX) return Promise.reject(tooLarge());
+      if (length > most) return Promise.reject(tooLarge(most));
       chunks.push(chunk);
       return Promise.resolve();
     });
@@ -154,6 +156,6 @@ function parseJson<T extends z.ZodType>(schema: T, bytes: Buffer): z.output<T> {
   throw new WaybillError('request-invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`);
 }
 
-function tooLarge(): WaybillError {
-  return new WaybillError('too-large', `a body of JSON may have at most ${JSON_MAX} bytes`);
+function tooLarge(most: number): WaybillError {
+  return new WaybillError('too-large', `a body of JSON may have at most ${most} bytes`);
 }

@@ -1,10 +1,15 @@
 /** Every operation and what does it: an operation without a handler does not compile. */
 import type { OperationId } from '../../api/operations.ts';
+import { accountHandlers } from './own-account.ts';
+import { administrationHandlers } from './administration.ts';
 import { archiveHandlers } from './archive.ts';
 import { contentHandlers } from './content.ts';
+import { enrolmentHandlers } from './enrolment.ts';
 import type { Exchange } from './exchange.ts';
 import { fileHandlers } from './files.ts';
+import { ownTokenHandlers } from './own-tokens.ts';
 import { pageHandlers } from './pages.ts';
+import { signInHandlers } from './sign-in.ts';
 import { storeHandlers } from './store.ts';
 import { tusHandlers } from './tus.ts';
 
@@ -14,10 +19,15 @@ export type Handlers = Readonly<Record<OperationId, Handler>>;
 export function httpsHandlers(version: string): Handlers {
   return {
     ...pageHandlers(version),
+    ...signInHandlers,
+    ...enrolmentHandlers,
+    ...accountHandlers,
     ...fileHandlers,
     ...contentHandlers,
     ...storeHandlers,
     ...archiveHandlers,
     ...tusHandlers,
+    ...ownTokenHandlers,
+    ...administrationHandlers,
   };
 }

@@ -40,9 +40,16 @@ ${sections.join('\n')}
 `;
 }
 
-function sectionOf(id: string, { method, path, doc, scope, headers = {}, query = {}, answers }: Operation): string {
+const SCOPE_WORDS: Readonly<Record<string, string>> = { 'signed-in': 'any: whoever is signed in' };
+const NOBODY = 'none: nobody needs to be signed in';
+
+function sectionOf(
+  id: string,
+  { method, path, doc, scope, page, headers = {}, query = {}, answers }: Operation,
+): string {
   const rows = [
-    ['Scope', scope === null ? 'none: nobody needs to be signed in' : scope],
+    ['Scope', scope === null ? NOBODY : (SCOPE_WORDS[scope] ?? scope)],
+    ...(page === undefined ? [] : [['Asked by', "this server's own pages (Sec-Fetch-Site, Origin)"]]),
     ...Object.keys(query).map((name) => [`?${name}=`, '']),
     ...Object.entries(headers),
     ...answers.map((answer) => [String(answer.status), answer.doc]),

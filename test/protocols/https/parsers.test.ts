@@ -210,7 +210,18 @@ suite('who asks', () => {
       kind: 'bearer',
       text: 'abc',
     });
-    assert.deepEqual(credentialOf({ cookie: 'a=b; __Host-waybill=x-_1' }), { kind: 'cookie', text: 'x-_1' });
+    const host = 'Files.example:443';
+    assert.deepEqual(credentialOf({ host, cookie: 'a=b; __Host-waybill=x-_1' }), {
+      kind: 'cookie',
+      text: 'x-_1',
+      origin: 'https://files.example',
+    });
+    for (const wrong of ['', 'a/b', 'a@b', 'a#b', 'a:b', 'a:99999', 'a b', '[::1'])
+      assert.equal(
+        code(() => credentialOf({ host: wrong, cookie: '__Host-waybill=x' })),
+        'origin-refused',
+        wrong,
+      );
     assert.equal(credentialOf({ cookie: '__Host-waybill=x; __Host-waybill=y' }), null);
     assert.equal(credentialOf({ cookie: '__Host-waybill=<x>' }), null);
     for (const authorization of ['Basic abc', 'Bearer', 'Bearer a b', `Bearer ${'x'.repeat(300)}`])
@@ -234,6 +245,7 @@ suite('who asks', () => {
       '',
     ])
       assert.ok(!changes({ origin }), origin);
+    assert.ok(!changes({ 'sec-fetch-site': 'same-origin', origin: 'https://evil.example' }));
     assert.ok(!changes({}));
     assert.ok(!fromOurOrigin('GET', { host, 'sec-fetch-site': 'cross-site' }));
   });

@@ -27,7 +27,7 @@ suite('the door and its guests', () => {
       assert.equal(nobody.status, 401, id);
       assert.match(String(nobody.headers['www-authenticate']), /^Bearer/);
       assert.equal((await scene.ask(method, at, { by: { ...anna, token: 'wbt_no' } })).status, 401, id);
-      assert.equal((await scene.ask(method, at, { by: poor })).status, 403, id);
+      if (scope !== 'signed-in') assert.equal((await scene.ask(method, at, { by: poor })).status, 403, id);
     }
   });
 
@@ -65,7 +65,7 @@ suite('the door and its guests', () => {
     const stranger = { ...scene.again({ ...anna, client }) };
     const JSON_TYPE = { 'content-type': 'application/json' };
     for (const [id, operation] of Object.entries<Operation>(OPERATIONS)) {
-      if (operation.scope === null || id.startsWith('tus.')) continue;
+      if (!/^(files|content|checksum|archive)\./.test(id)) continue;
       const bodies: Record<string, string> = {
         'files.mkdir': '{"path":"/in/secret/x"}',
         'files.rename': '{"from":"/in/secret","to":"/theirs/x"}',
