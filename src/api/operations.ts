@@ -4,10 +4,8 @@
  */
 import { z } from 'zod';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
-import { ADMIN_OPERATIONS } from './admin-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
 import type { Operation } from './operation.ts';
-import { OWN_TOKEN_OPERATIONS } from './own-token-operations.ts';
 import { SIGN_IN_OPERATIONS } from './sign-in-operations.ts';
 
 export const OPERATIONS = {
@@ -27,9 +25,7 @@ export const OPERATIONS = {
   },
   ...SIGN_IN_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
-  ...OWN_TOKEN_OPERATIONS,
   ...FILE_OPERATIONS,
-  ...ADMIN_OPERATIONS,
 } as const satisfies Readonly<Record<string, Operation>>;
 
 export type OperationId = keyof typeof OPERATIONS;

@@ -1,13 +1,11 @@
 /** Every operation and what does it: an operation without a handler does not compile. */
 import type { OperationId } from '../../api/operations.ts';
 import { accountHandlers } from './own-account.ts';
-import { administrationHandlers } from './administration.ts';
 import { archiveHandlers } from './archive.ts';
 import { contentHandlers } from './content.ts';
 import { enrolmentHandlers } from './enrolment.ts';
 import type { Exchange } from './exchange.ts';
 import { fileHandlers } from './files.ts';
-import { ownTokenHandlers } from './own-tokens.ts';
 import { pageHandlers } from './pages.ts';
 import { signInHandlers } from './sign-in.ts';
 import { storeHandlers } from './store.ts';
@@ -27,7 +25,5 @@ export function httpsHandlers(version: string): Handlers {
     ...storeHandlers,
     ...archiveHandlers,
     ...tusHandlers,
-    ...ownTokenHandlers,
-    ...administrationHandlers,
   };
 }
