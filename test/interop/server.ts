@@ -8,7 +8,8 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
 export const PROJECT = join(import.meta.dirname, '../..');
-const WAYBILL = join(PROJECT, 'src/cli/waybill.ts');
+const COMMAND = 'src/cli/waybill.ts';
+const WAYBILL = join(PROJECT, COMMAND);
 /** Milliseconds; a machine that is busy with other tests takes seconds. */
 const READY_WITHIN = 30_000;
 
@@ -37,21 +38,24 @@ interface Ready {
   first: { tenant: string; login: string; key: string; folder: string };
 }
 
-/** The process alone, for who does not wait until it is ready. */
+/** The process alone, for who does not wait until it is ready. `project`: where its sources are. */
 export function spawnServer(
   temporary: string,
   args: readonly string[] = [],
+  project = PROJECT,
 ): ChildProcessByStdio<null, Readable, Readable> {
   return spawn(
     process.execPath,
-    [WAYBILL, 'serve', '--data', join(temporary, 'data'), '--sftp', '127.0.0.1:0', '--json', ...args],
+    [join(project, COMMAND), 'serve', '--data', join(temporary, 'data'), '--sftp', '127.0.0.1:0', '--json', ...args],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
 }
 
-export async function startServer(options: { args?: readonly string[]; temporary?: string } = {}): Promise<TestServer> {
+export async function startServer(
+  options: { args?: readonly string[]; temporary?: string; project?: string } = {},
+): Promise<TestServer> {
   const temporary = options.temporary ?? mkdtempSync(join(tmpdir(), 'waybill-test-'));
-  const child = spawnServer(temporary, options.args);
+  const child = spawnServer(temporary, options.args, options.project);
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log += text;
@@ -93,13 +97,18 @@ export async function startServer(options: { args?: readonly string[]; temporary
 
 /** The port of the listener for older clients (`--sftp-legacy 127.0.0.1:0`), as the server's log tells it. */
 export function legacyPort(server: TestServer): number {
+  return portOf(server, 'legacy');
+}
+
+/** The port of the first listener of a profile, as the server's log tells it. */
+export function portOf(server: TestServer, profile: 'legacy' | 'https'): number {
   const ready = server
     .log()
     .split('\n')
-    .find((line) => line.includes('"profile":"legacy"'));
-  if (ready === undefined) throw new Error('no listener of the legacy profile');
+    .find((line) => line.includes(`"profile":"${profile}"`));
+  if (ready === undefined) throw new Error(`no listener of the profile ${profile}`);
   const { listeners } = JSON.parse(ready) as { listeners: { port: number; profile: string }[] };
-  return listeners.find(({ profile }) => profile === 'legacy')?.port ?? 0;
+  return listeners.find((listener) => listener.profile === profile)?.port ?? 0;
 }
 
 /** Runs a `waybill` command against the server of that data folder; rejects with its output when it fails. */
