@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
 import type { Operation } from './operation.ts';
+import { PAGE_OPERATIONS } from './page-operations.ts';
 import { SIGN_IN_OPERATIONS } from './sign-in-operations.ts';
 
 export const OPERATIONS = {
@@ -23,6 +24,7 @@ export const OPERATIONS = {
     scope: null,
     answers: [{ status: 200, doc: 'A page', body: 'bytes', type: 'text/html' }],
   },
+  ...PAGE_OPERATIONS,
   ...SIGN_IN_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
   ...FILE_OPERATIONS,

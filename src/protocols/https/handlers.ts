@@ -7,6 +7,7 @@ import { enrolmentHandlers } from './enrolment.ts';
 import type { Exchange } from './exchange.ts';
 import { fileHandlers } from './files.ts';
 import { pageHandlers } from './pages.ts';
+import { portalHandlers } from './portal.ts';
 import { signInHandlers } from './sign-in.ts';
 import { storeHandlers } from './store.ts';
 import { tusHandlers } from './tus.ts';
@@ -17,6 +18,7 @@ export type Handlers = Readonly<Record<OperationId, Handler>>;
 export function httpsHandlers(version: string): Handlers {
   return {
     ...pageHandlers(version),
+    ...portalHandlers(),
     ...signInHandlers,
     ...enrolmentHandlers,
     ...accountHandlers,

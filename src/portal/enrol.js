@@ -1,0 +1,88 @@
+/** Enrolling by the link that an operator gave. Its secret stands behind the #: browsers send that to nobody. */
+import { deviceName, hasPasskeys, makePasskey, post } from './api.js';
+import { element, onAct, recoveryCodes, say, showHost, textOf } from './page.js';
+
+/** @typedef {{ result: 'enrolled', recovery: string[] } | { result: 'failure' }} Result */
+
+const choice = element('choice', HTMLElement);
+const app = element('app', HTMLElement);
+const passwordForm = element('password-form', HTMLFormElement);
+const password = element('password', HTMLInputElement);
+const label = element('label', HTMLInputElement);
+const code = element('code', HTMLInputElement);
+
+/** @type {{ flow: string, login: string, methods: string[] }} */
+let started = { flow: '', login: '', methods: [] };
+
+async function begin() {
+  const secret = location.hash.slice(1).trim();
+  // Neither the history nor the next page gets to see it.
+  history.replaceState(null, '', location.pathname);
+  if (secret === '') {
+    say('This page needs the whole link that you were given, with what stands behind its #.');
+    return;
+  }
+  started = await post('enrolment/start', { secret });
+  element('login', HTMLElement).textContent = started.login;
+  element('username', HTMLInputElement).value = started.login;
+  label.value = deviceName();
+  const passkeys = started.methods.includes('passkey') && hasPasskeys();
+  element('passkey-part', HTMLElement).hidden = !passkeys;
+  element('use-password', HTMLButtonElement).hidden = !started.methods.includes('password');
+  element('or', HTMLElement).hidden = !started.methods.includes('password');
+  if (!passkeys && !started.methods.includes('password'))
+    say('This account needs a passkey, and this browser has none.');
+  choice.hidden = false;
+}
+
+/**
+ * @param {Result} answer
+ * @param {string} otherwise
+ */
+function finish(answer, otherwise) {
+  if (answer.result === 'failure') {
+    say(otherwise);
+    return;
+  }
+  choice.hidden = true;
+  app.hidden = true;
+  const done = () => {
+    location.assign('/sign-in');
+  };
+  const codes = recoveryCodes(answer.recovery, started.login, done);
+  element('codes-place', HTMLElement).replaceChildren(codes);
+  say('It is set up. You can sign in with it from now on.', true);
+}
+
+onAct(element('passkey-form', HTMLFormElement), async () => {
+  const { flow } = started;
+  const response = await makePasskey(await post('enrolment/passkey-options', { flow }));
+  const name = label.value.trim() || deviceName();
+  finish(
+    await post('enrolment/passkey', { flow, label: name, response }),
+    'This passkey was not accepted. Try another.',
+  );
+});
+onAct(element('use-password', HTMLButtonElement), () => {
+  element('use-password', HTMLButtonElement).hidden = true;
+  passwordForm.hidden = false;
+  password.focus();
+});
+onAct(passwordForm, async () => {
+  /** @type {{ secret: string, uri: string }} */
+  const { secret, uri } = await post('enrolment/password', { flow: started.flow, password: password.value });
+  element('secret', HTMLElement).textContent = secret.replace(/.{4}(?=.)/g, '$& ');
+  element('uri', HTMLAnchorElement).href = uri;
+  choice.hidden = true;
+  app.hidden = false;
+  code.focus();
+});
+onAct(element('code-form', HTMLFormElement), async () => {
+  const answer = await post('enrolment/totp', { flow: started.flow, code: code.value.trim() });
+  finish(answer, 'That code is not right. Wait for the next one, and look that the clock of your device is right.');
+});
+
+showHost();
+begin().catch((/** @type {unknown} */ error) => {
+  say(textOf(error));
+});
