@@ -6,11 +6,12 @@ import { createHash, randomBytes } from 'node:crypto';
 
 const TOKEN_BYTES = 32;
 /** A fixed beginning, so that scanners of repositories and mail find one that was left lying. */
+export const ACCESS_TOKEN = 'waybill_admin_';
 const FORM = /^waybill_admin_[A-Za-z0-9_-]{43}$/;
 const FINGERPRINT = /^SHA256:([A-Za-z0-9+/]{43})$/;
 
 export function newAccessToken(): string {
-  return `waybill_admin_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
+  return `${ACCESS_TOKEN}${randomBytes(TOKEN_BYTES).toString('base64url')}`;
 }
 
 /** Null for what no token looks like. */

@@ -1,14 +1,16 @@
 /**
  * Administrators: people of the operator, by name. A name says who acts; with two of them, what weakens a control takes
- * both (policy/approvals.ts). Until passkeys and API tokens come, each has one access token.
+ * both (policy/approvals.ts). Each has an access token, or an account of the operator's tenant whose login is his name,
+ * or both: the name is what makes them one person, so that nobody counts twice by two credentials.
  */
-import { timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Acting } from '../base/acting.ts';
 import { WaybillError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { changed } from '../ledger/changed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { hashAccessToken, parseTokenFingerprint, tokenFingerprint } from './access-token.ts';
+import type { Account } from './account.ts';
 import { isLogin, LOGIN_RULE } from './login.ts';
 
 export interface Administrator {
@@ -32,6 +34,16 @@ export interface AdministratorStore {
   removeAdministrator(id: string): void;
 }
 
+/** Accounts of the operator's tenant that are administrators, suspended ones included. */
+export interface OperatorAccounts {
+  /** In any capitals. */
+  byLogin(login: string): Account | null;
+  /** Inside a write: it is an account as others from now on. */
+  demote(account: Account): void;
+}
+
+const NO_ACCOUNTS: OperatorAccounts = { byLogin: () => null, demote: () => undefined };
+
 const ADMINISTRATORS_MAX = 200;
 /** With this many, weakening a control takes two of them. */
 const TWO = 2;
@@ -40,11 +52,18 @@ export class Administrators {
   private readonly store: AdministratorStore;
   private readonly ledger: Ledger;
   private readonly now: () => number;
+  private readonly accounts: OperatorAccounts;
 
-  constructor(store: AdministratorStore, ledger: Ledger, now: () => number = Date.now) {
+  constructor(
+    store: AdministratorStore,
+    ledger: Ledger,
+    now: () => number = Date.now,
+    accounts: OperatorAccounts = NO_ACCOUNTS,
+  ) {
     this.store = store;
     this.ledger = ledger;
     this.now = now;
+    this.accounts = accounts;
   }
 
   list(): Administrator[] {
@@ -60,8 +79,20 @@ export class Administrators {
     return this.list().filter((one) => one.id !== id).length >= TWO;
   }
 
+  /** Null also for one who has no credential any more that counts: his word does not either. */
   find(id: string): Administrator | null {
-    return this.list().find((one) => one.id === id) ?? null;
+    const found = this.row(id);
+    return found !== null && this.stands(found) ? found : null;
+  }
+
+  /** The operator's administrator account of that login. */
+  accountOf(login: string): Account | null {
+    return this.accounts.byLogin(login);
+  }
+
+  /** The administrator that an account of the operator's tenant acts as; null when nobody has this name yet. */
+  byAccount({ login }: Pick<Account, 'login'>): Administrator | null {
+    return this.list().find((one) => sameName(one.name, login)) ?? null;
   }
 
   /** In any capitals. Throws `not-found`. */
@@ -71,13 +102,43 @@ export class Administrators {
     return found;
   }
 
-  /** Throws `sign-in-refused`. Every hash is compared, each in constant time. */
-  byToken(token: string): Administrator {
+  /** Every hash is compared, each in constant time. */
+  findByToken(token: string): Administrator | null {
     const hash = hashAccessToken(token);
     let found: Administrator | null = null;
     for (const one of this.list()) if (hash !== null && timingSafeEqual(hash, one.tokenHash)) found = one;
+    return found;
+  }
+
+  /** Throws `sign-in-refused`. */
+  byToken(token: string): Administrator {
+    const found = this.findByToken(token);
     if (found === null) throw new WaybillError('sign-in-refused', 'the access token is of no administrator');
     return found;
+  }
+
+  /**
+   * An account of the operator's tenant becomes an administrator by name, the first time that it acts as one. Once there
+   * are two nobody joins them by himself: then `add` does it, which takes both.
+   */
+  async register(account: Account, within: () => void): Promise<Administrator> {
+    const { login, id: accountId } = account;
+    const [id, created] = [newId(), this.now()];
+    const made = { id, name: login, tokenHash: noTokenHash(id), created, renewed: created };
+    return this.store.write(() => {
+      within();
+      const known = this.byAccount(account);
+      if (known !== null) return known;
+      if (this.fourEyes)
+        throw new WaybillError(
+          'permission-denied',
+          `there are two administrators, so a third is added by them: waybill administrator add ${login}`,
+        );
+      this.store.addAdministrator(made);
+      const detail = { administrator: id, name: login };
+      this.ledger.append(null, changed('administrator.register', { actor: login, account: accountId, detail }));
+      return made;
+    });
   }
 
   async add(name: string, fingerprint: string, by: Acting): Promise<Administrator> {
@@ -107,12 +168,22 @@ export class Administrators {
     await this.change('administrator.remove', removed, by, () => {
       this.present(removed.id);
       this.store.removeAdministrator(removed.id);
+      const account = this.accountOf(removed.name);
+      if (account !== null) this.accounts.demote(account);
     });
     return removed;
   }
 
+  private row(id: string): Administrator | null {
+    return this.list().find((one) => one.id === id) ?? null;
+  }
+
+  private stands(row: Administrator): boolean {
+    return hasToken(row) || this.accountOf(row.name)?.status === 'active';
+  }
+
   private present(id: string): void {
-    if (this.find(id) === null) throw new WaybillError('not-found', 'the administrator has been removed meanwhile');
+    if (this.row(id) === null) throw new WaybillError('not-found', 'the administrator has been removed meanwhile');
   }
 
   private change(action: string, who: Administrator, by: Acting, apply: () => void): Promise<void> {
@@ -125,6 +196,15 @@ export class Administrators {
       this.ledger.append(null, changed(action, { actor, approvedBy, detail }));
     });
   }
+}
+
+/** What stands in the place of a token where there is none: not the hash of anything that has a token's form. */
+function noTokenHash(id: string): Buffer {
+  return createHash('sha256').update(`administrator ${id} has no token`).digest();
+}
+
+export function hasToken({ id, tokenHash }: Pick<Administrator, 'id' | 'tokenHash'>): boolean {
+  return !tokenHash.equals(noTokenHash(id));
 }
 
 /** Names are ASCII, so this is all there is to it. */

@@ -46,6 +46,7 @@ export interface AccountStore {
   addAccount(account: Account): void;
   setStatus(account: string, status: AccountStatus): boolean;
   setChains(account: string, chains: readonly Chain[]): boolean;
+  setAdministrator(account: string, administrator: boolean): boolean;
   /** Credentials go with it. */
   removeAccount(account: string): boolean;
   /** A password or TOTP secret takes the place of the one before. Throws `already-exists` for a key the account has. */

@@ -10,6 +10,7 @@ import type { Folders } from '../files/folders.ts';
 import type { Tenants } from '../files/tenants.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { OpenLedger } from '../ledger/open-ledger.ts';
+import type { LedgerFiles } from '../ledger/verify/ledger-files.ts';
 import type { Approvals } from '../policy/approvals.ts';
 import type { Acquaintances } from '../policy/budgets/acquaintances.ts';
 import type { Budgets } from '../policy/budgets/budgets.ts';
@@ -45,6 +46,7 @@ export interface AdministrationParts {
   readonly ledger: Ledger;
   readonly events: Events;
   readonly ledgerKey: Pick<OpenLedger, 'vkey' | 'waiting' | 'witnesses' | 'signPack'>;
+  readonly ledgerFiles: LedgerFiles;
   readonly connections: Pick<Connections, 'list' | 'end'>;
   readonly keys: Pick<Keys, 'stateOf'>;
   readonly keyActs: KeyActs;

@@ -15,6 +15,8 @@ import { keyHandlers } from './administration-keys.ts';
 import { ledgerHandlers } from './administration-ledger.ts';
 import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
+import { logOf } from './connections.ts';
+import type { LiveSession } from './connections.ts';
 import { webAdministration } from './administration-web.ts';
 import { tenantHandlers } from './administration-tenants.ts';
 import { guard } from './guard.ts';
@@ -91,12 +93,13 @@ interface Named {
 /** Beside the `session-end` of each, which does not say who did it. */
 function recordEnd(
   { write, ledger }: AdministrationParts,
-  { account, tenant }: Named & { readonly tenant: string },
+  { account, tenant, web }: LiveSession,
   detail: { readonly session: string | null; readonly reason: string; readonly ended: number },
   { actor, approvedBy }: Acting,
 ): Promise<void> {
   return write(() => {
-    ledger.append(tenant, changed('session.end', { actor, approvedBy, account, detail }));
+    const whose = web?.administrator === undefined ? account : null;
+    ledger.append(logOf({ tenant }), changed('session.end', { actor, approvedBy, account: whose, detail }));
   });
 }
 

@@ -64,6 +64,16 @@ export interface WebIdentity {
   readonly idle: number | null;
   /** Refused steps of it. */
   refusals: number;
+  /** Of a session that an administrator's own token opened: it belongs to no account. */
+  readonly administrator?: { readonly id: string; readonly tokenHash: Buffer };
+}
+
+/** The tenant of what belongs to none: its records stand in the operator's log. */
+export const NO_TENANT = '';
+
+/** Whose log tells of a session; null is the operator's. */
+export function logOf({ tenant }: Pick<Identity, 'tenant'>): string | null {
+  return tenant === NO_TENANT ? null : tenant;
 }
 
 export interface Identity {

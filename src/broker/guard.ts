@@ -3,6 +3,8 @@
  * administrators; with two it becomes a proposal, and happens when another one approves it. What was judged is judged
  * again inside the transaction that makes the change, so that nothing slips through between the two.
  */
+import { sameName } from '../accounts/administrators.ts';
+import type { Administrator } from '../accounts/administrators.ts';
 import { WaybillError } from '../base/errors.ts';
 import { ADMIN_CALLS } from './admin-calls.ts';
 import type { AdminCallName, AdminRequest, GuardedCall } from './admin-calls.ts';
@@ -24,10 +26,42 @@ export function guard(acts: Acts, parts: AdministrationParts): AdminHandlers {
   const guarded = Object.entries(acts).map(([name, handler]) => {
     const call = name as AdminCallName;
     const row: { readonly eyes: 'one' | 'two' } = ADMIN_CALLS[call];
+    if (OWN_ONLY.has(call)) return [name, keepOwn(handler as Handler, parts)] as const;
     if (row.eyes === 'one') return [name, handler] as const;
     return [name, guardOne(call as GuardedCall, handler as Handler, known[call as GuardedCall], parts)] as const;
   });
   return { ...(Object.fromEntries(guarded) as Acts), ...approvalHandlers(acts, known, parts) };
+}
+
+/**
+ * What signs in the account of an administrator. Whoever sets it for another one has a second pair of eyes, and no
+ * approval helps: the secret is known to who asked. So with two of them each sets his own, by a token if he has lost it.
+ */
+const OWN_ONLY: ReadonlySet<AdminCallName> = new Set(['account.password', 'account.totp-enrol', 'sign-in.enrol']);
+
+function keepOwn(handler: Handler, { administrators }: GuardParts): Handler {
+  return (request, caller) => {
+    const { login } = request as { readonly login: string };
+    const requireOwn = (): void => {
+      const others = administrators.accountOf(login) !== null && !isSelf(caller, login);
+      if (others && administrators.fourEyes)
+        throw new WaybillError(
+          'permission-denied',
+          `${login} is an administrator, who sets this himself: by the account, or by a token that two have given him ` +
+            `(waybill administrator renew ${login})`,
+        );
+    };
+    requireOwn();
+    const within = (): void => {
+      caller.within?.();
+      requireOwn();
+    };
+    return handler(request, { ...caller, within });
+  };
+}
+
+function isSelf({ administrator }: AdminActing, login: string): boolean {
+  return administrator !== null && sameName(administrator.name, login);
 }
 
 /** With two administrators, nobody without a name loosens anything: the one with the socket may be one of the two. */
@@ -46,6 +80,7 @@ function guardOne(call: GuardedCall, handler: Handler, judge: AnyJudge, parts: G
     const needsTwo = (found: Judgement): boolean => found.weakens && administrators.fourEyes;
     if (!needsTwo(judgement)) {
       const within = (): void => {
+        caller.within?.();
         if (needsTwo(judge(request, caller))) throw changedMeanwhile();
       };
       return handler(request, { ...caller, within });
@@ -58,6 +93,7 @@ function guardOne(call: GuardedCall, handler: Handler, judge: AnyJudge, parts: G
       { action: call, request, tenant, summary, about },
       caller.administrator,
       () => {
+        caller.within?.();
         if (JSON.stringify(judge(request, caller).about) !== about) throw changedMeanwhile();
       },
     );
@@ -79,7 +115,7 @@ function approvalHandlers(
     'approval.approve': async ({ reference }, caller) => {
       const approver = named(caller);
       const proposal = await approvals.approvable(reference, approver);
-      await carryOut(proposal, approver, { acts, known, parts });
+      await carryOut(proposal, { ...caller, administrator: approver }, { acts, known, parts });
       return { reference, action: proposal.action, summary: proposal.summary };
     },
     'approval.deny': async ({ reference }, caller) => {
@@ -97,7 +133,7 @@ interface Carrying {
 
 async function carryOut(
   proposal: Proposal,
-  approver: NonNullable<AdminActing['administrator']>,
+  { administrator: approver, within: standing }: AdminActing & { readonly administrator: Administrator },
   { acts, known, parts }: Carrying,
 ): Promise<void> {
   const { approvals, administrators } = parts;
@@ -112,6 +148,7 @@ async function carryOut(
   requireSame();
   const decision = { made: false };
   const within = (): void => {
+    standing?.();
     requireSame();
     approvals.settle(proposal.reference, approver);
     decision.made = true;

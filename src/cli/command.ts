@@ -4,6 +4,7 @@
  */
 import type { AdminCaller } from '../broker/admin-calls.ts';
 import type { Output } from './output.ts';
+import { TRUST_OPTION } from './server-trust.ts';
 
 export interface ArgumentSpec {
   readonly doc: string;
@@ -42,8 +43,10 @@ export type Input<A extends Arguments, O extends Options> = { readonly [K in key
 export interface Context {
   readonly output: Output;
   readonly dataFolder: string;
-  /** The running server of this data folder; connects on first use. */
+  /** The running server of this data folder, or the one that --server names; connects on first use. */
   readonly server: AdminCaller;
+  /** The ledger's folder: that of the data folder, or a copy of the remote server's, brought up to date. */
+  readonly ledgerFolder: () => Promise<string>;
   /** Asks on the terminal without echo, or takes the first line of standard input where there is no terminal. */
   readonly readSecret: (prompt: string) => Promise<string>;
   readonly readTextFile: (file: string) => Promise<string>;
@@ -58,6 +61,8 @@ export interface CommandSpec<A extends Arguments, O extends Options> {
   /** In the order in which they are typed. */
   readonly arguments: A;
   readonly options: O;
+  /** Why it does nothing on a server elsewhere, for those that work on this machine alone: --server is refused then. */
+  readonly local?: string;
   /** Resolves with the exit code when it is not 0. */
   run(input: Input<A, O>, context: Context): Promise<number> | Promise<void>;
 }
@@ -69,6 +74,7 @@ export interface Command {
   readonly details?: readonly string[];
   readonly arguments: Arguments;
   readonly options: Options;
+  readonly local?: string;
   run(input: Readonly<Record<string, unknown>>, context: Context): Promise<number> | Promise<void>;
 }
 
@@ -80,6 +86,11 @@ export function command<const A extends Arguments, const O extends Options>(spec
 /** Options that every command understands. */
 export const COMMON_OPTIONS = {
   data: { value: 'DIR', doc: 'The data folder of the server.', fallback: './data' },
+  server: {
+    value: 'https://HOST:PORT',
+    doc: 'A server elsewhere, over its HTTPS API; or the variable WAYBILL_SERVER. It takes your access token.',
+  },
+  trust: { ...TRUST_OPTION, doc: `With --server: ${TRUST_OPTION.doc} Or the variable WAYBILL_TRUST.` },
   'as-token-file': {
     value: 'FILE',
     doc: 'Your access token as an administrator; or the variable WAYBILL_TOKEN_FILE.',

@@ -13,6 +13,8 @@ export type Parsed =
       readonly input: Readonly<Record<string, unknown>>;
       readonly data: string | null;
       readonly tokenFile: string | null;
+      readonly server: string | null;
+      readonly trust: string | null;
       readonly json: boolean;
     };
 
@@ -27,7 +29,20 @@ export function parseCommandLine(commands: readonly Command[], words: readonly s
   const input = { ...checkArguments(found.command, positionals), ...checkOptions(found.command, values) };
   const textOf = (name: string): string | null => (typeof values[name] === 'string' ? values[name] : null);
   const common = { data: textOf('data'), tokenFile: textOf('as-token-file'), json: values['json'] === true };
-  return { kind: 'run', command: found.command, input, ...common };
+  const place = commonOnly(found.command, { server: textOf('server'), trust: textOf('trust') });
+  return { kind: 'run', command: found.command, input, ...common, ...place };
+}
+
+/** A command that has such an option itself means it otherwise. */
+function commonOnly(
+  { name, options, local }: Command,
+  given: Readonly<Record<'server' | 'trust', string | null>>,
+): Readonly<Record<'server' | 'trust', string | null>> {
+  const of = (option: 'server' | 'trust'): string | null => (Object.hasOwn(options, option) ? null : given[option]);
+  const place = { server: of('server'), trust: of('trust') };
+  if (local !== undefined && place.server !== null)
+    throw invalid(`waybill ${name} works on this machine, not with --server: ${local}`);
+  return place;
 }
 
 /** The row whose name is the longest run of words at the start. */

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 /** The waybill command: finds the row, runs it, turns a failure into one line and an exit code. */
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { asWaybillError, WaybillError } from '../base/errors.ts';
 import { readOptions } from '../config/read-options.ts';
+import { readRemotePlace } from '../config/remote-server.ts';
 import { readTokenFile } from '../config/token-file.ts';
 import { COMMANDS, GROUPS } from './commands/index.ts';
 import { RunningServer } from './connect.ts';
@@ -37,13 +39,19 @@ export async function main(words: readonly string[]): Promise<number> {
 async function run(parsed: Parsed & { kind: 'run' }, output: Output): Promise<number> {
   // Read as the server reads it, so that every command finds the folder that serve would use.
   const dataFolder = readOptions(parsed.data === null ? {} : { data: parsed.data }).data;
-  let token: string | null | undefined;
-  const server = new RunningServer(dataFolder, () => (token ??= readTokenFile(parsed.tokenFile)));
+  let known: string | null | undefined;
+  const token = (): string | null => (known ??= readTokenFile(parsed.tokenFile));
+  const place = parsed.command.local === undefined ? readRemotePlace(parsed) : null;
+  // Only where it is wanted: every other command starts sooner without it.
+  const remote = place === null ? null : new (await import('./remote.ts')).RemoteServer(place, token, readTextFile);
+  const server = remote ?? new RunningServer(dataFolder, token);
   try {
     const code: unknown = await parsed.command.run(parsed.input, {
       output,
       dataFolder,
       server,
+      ledgerFolder: () =>
+        remote === null ? Promise.resolve(path.join(dataFolder, 'ledger')) : remote.ledgerFolder(output),
       readSecret: (prompt) => readSecret(prompt, process.stdin, process.stderr),
       readTextFile,
     });

@@ -1,5 +1,4 @@
 /** Serves the calls of administrators on the socket of the data folder. */
-import { Administrators } from '../accounts/administrators.ts';
 import { ADMIN_CALLS } from '../broker/admin-calls.ts';
 import type { AdminCalls } from '../broker/admin-calls.ts';
 import { AdminServer } from '../broker/admin-server.ts';
@@ -12,8 +11,8 @@ import type { DataFolder } from '../config/data-folder.ts';
 import type { ServerOptions } from '../config/options.ts';
 import { checkNext } from '../files/check.ts';
 import { KeyActs } from '../keys/key-acts.ts';
+import { LedgerFolder } from '../ledger/verify/ledger-files.ts';
 import { Approvals } from '../policy/approvals.ts';
-import { SqliteAdministrators } from '../store/sqlite/administrators.ts';
 import { SqliteProposals } from '../store/sqlite/approvals.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import type { Ready } from '../main.ts';
@@ -31,12 +30,13 @@ export async function startAdministration(
   const started = new Date().toISOString();
   const { fileStore: store, blobs, keys, files, connections } = { ...rooms, connections: broker.connections };
   const { database, ledger } = rooms;
-  const administrators = new Administrators(new SqliteAdministrators(database), ledger);
+  const { administrators } = rooms.administration;
   const approvals = new Approvals({ store: new SqliteProposals(database), sealer: keys, ledger, administrators });
   const handlers = administrationHandlers({
     ...rooms,
     administrators,
     approvals,
+    ledgerFiles: new LedgerFolder(folder.ledger),
     connections,
     hostKeys: rooms.hostKeys.map(({ key }) => key.public),
     certificates: { authority: rooms.userAuthority, hostLine: () => rooms.hostAuthority.knownHostsLine },
@@ -54,6 +54,7 @@ export async function startAdministration(
     }),
     check: (after) => checkNext({ store, blobs, keys }, after),
   });
+  rooms.administration.open(handlers);
   const server = new AdminServer(folder.root, (token) =>
     createDispatch<AdminCalls, AdminCallers>(
       ADMIN_CALLS,

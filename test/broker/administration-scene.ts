@@ -121,6 +121,7 @@ export class AdministrationScene {
         witnesses: () => [],
         signPack: (digest) => `signed ${digest}`,
       },
+      ledgerFiles: { read: () => Promise.resolve(null), list: () => Promise.resolve([]) },
       budgets: world.budgets,
       acquaintances: world.acquaintances,
       events,

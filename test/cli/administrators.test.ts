@@ -44,7 +44,14 @@ async function run(as: string | null, words: readonly string[]): Promise<Ran> {
     const parsed = parseCommandLine(COMMANDS, words);
     assert.ok(parsed.kind === 'run');
     const nothing = (): Promise<string> => Promise.resolve('');
-    const context = { output, dataFolder: server.data, server: calls, readSecret: nothing, readTextFile: nothing };
+    const context = {
+      output,
+      dataFolder: server.data,
+      server: calls,
+      ledgerFolder: nothing,
+      readSecret: nothing,
+      readTextFile: nothing,
+    };
     const code: unknown = await parsed.command.run(parsed.input, context);
     return { ...ran, status: typeof code === 'number' ? code : 0 };
   } catch (thrown) {

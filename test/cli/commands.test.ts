@@ -36,6 +36,8 @@ const account = {
   totp: false,
   keys: 1,
   require: [['publickey', 'totp']],
+  kind: 'person',
+  demand: 'mfa',
 };
 const policy = {
   readOnce: true,
@@ -53,6 +55,7 @@ const receiver = {
 const administrator = {
   name: 'ada',
   fingerprint: 'SHA256:x',
+  account: false,
   added: '2026-01-01T00:00:00Z',
   renewed: '2026-01-01T00:00:00Z',
 };
@@ -225,6 +228,8 @@ const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
     witnesses: [{ name: 'w', url: 'https://w.example', size: 1, time: '2026-01-01T00:00:00Z', error: null }],
   },
   'ledger.sign-pack': { signature: 'x' },
+  'ledger.list': { entries: [{ name: 'vkey', folder: false }], more: false },
+  'ledger.read': { files: [{ path: 'vkey', size: 1, bytes: 'eA==' }] },
   'event.add': { receiver, secret: 'whsec_x' },
   'event.list': { receivers: [receiver] },
   'event.remove': nothing,
@@ -263,6 +268,7 @@ async function run(
   const context: Context = {
     output: new Output(parsed.json, { write: (text) => (ran.out += text) }, { write: (text) => (ran.err += text) }),
     dataFolder: '/nowhere',
+    ledgerFolder: () => Promise.resolve('/nowhere/ledger'),
     server: server as unknown as AdminCaller,
     readSecret: () => Promise.resolve(options.secret ?? ''),
     readTextFile: (file) => Promise.resolve(options.files?.[file] ?? ''),
@@ -386,7 +392,7 @@ describe('the table of commands', () => {
       for (const { call } of (await run(line, { secret: 's', files: FILES })).calls) reached.add(call);
     }
     // Of commands that read a ledger first: test/cli/ledger.test.ts.
-    for (const call of ['ledger.status', 'ledger.sign-pack']) reached.add(call);
+    for (const call of ['ledger.status', 'ledger.sign-pack', 'ledger.list', 'ledger.read']) reached.add(call);
     assert.deepEqual([...reached].sort(), Object.keys(ADMIN_CALLS).sort());
   });
 

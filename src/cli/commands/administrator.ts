@@ -57,7 +57,7 @@ export const ADMINISTRATOR_COMMANDS = [
         'administrator.add',
         input,
         context,
-        (row) => `${row.name} is an administrator, by the token ${row.fingerprint}.`,
+        (row) => `${row.name} is an administrator, by the token ${row.fingerprint ?? ''}.`,
       ),
   }),
   command({
@@ -67,9 +67,15 @@ export const ADMINISTRATOR_COMMANDS = [
     options: {},
     async run(_input, { server, output }) {
       const answer = await server.call('administrator.list', {});
-      const rows = answer.administrators.map((row) => [row.name, row.fingerprint, row.added, row.renewed]);
+      const rows = answer.administrators.map((row) => [
+        row.name,
+        row.fingerprint ?? '-',
+        row.account ? 'yes' : '-',
+        row.added,
+        row.renewed,
+      ]);
       const empty = 'No administrators: whoever can use this data folder is the operator, and nobody by name.';
-      output.table(answer, ['NAME', 'TOKEN', 'ADDED', 'RENEWED'], rows, empty);
+      output.table(answer, ['NAME', 'TOKEN', 'ACCOUNT', 'ADDED', 'RENEWED'], rows, empty);
     },
   }),
   command({
@@ -79,7 +85,12 @@ export const ADMINISTRATOR_COMMANDS = [
     arguments: { name },
     options: { fingerprint, ...TOKEN_OPTIONS },
     run: (input, context) =>
-      withToken('administrator.renew', input, context, (row) => `${row.name} has a new token, ${row.fingerprint}.`),
+      withToken(
+        'administrator.renew',
+        input,
+        context,
+        (row) => `${row.name} has a new token, ${row.fingerprint ?? ''}.`,
+      ),
   }),
   command({
     name: 'administrator remove',
@@ -97,6 +108,7 @@ export const ADMINISTRATOR_COMMANDS = [
     doc: 'Make an access token on this machine, and print its fingerprint. Nothing is sent anywhere.',
     arguments: {},
     options: TOKEN_OPTIONS,
+    local: 'nothing is sent anywhere.',
     async run(input, { output }) {
       const { fingerprint: print, shown } = await makeToken(input['token-out']);
       output.answer(

@@ -14,6 +14,7 @@ export function completionCommand(commands: () => readonly Command[]): Command {
     ],
     arguments: { shell: { doc: 'The shell.', choices: SHELLS } },
     options: {},
+    local: 'it only prints a script.',
     run(input, { output }) {
       const script = completionScript(input.shell as (typeof SHELLS)[number], commands());
       output.text(script);

@@ -122,7 +122,7 @@ async function placeOf(
   input: { ledger: string | null; key: string | null; index: string | null },
   context: Context,
 ): Promise<Place> {
-  const ledger = path.resolve(input.ledger ?? path.join(context.dataFolder, 'ledger'));
+  const ledger = path.resolve(input.ledger ?? (await context.ledgerFolder()));
   const text = input.key?.includes('+') === true ? input.key : await readKey(input.key ?? path.join(ledger, VKEY));
   return { ledger, index: path.resolve(input.index ?? `${ledger}-index.duckdb`), key: parseVerifierKey(text.trim()) };
 }

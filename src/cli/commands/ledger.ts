@@ -78,8 +78,8 @@ interface Opened {
   readonly key: string;
 }
 
-async function openKey(ledger: string | null, { dataFolder }: Context): Promise<Opened> {
-  const folder = path.resolve(ledger ?? path.join(dataFolder, 'ledger'));
+async function openKey(ledger: string | null, { ledgerFolder }: Context): Promise<Opened> {
+  const folder = path.resolve(ledger ?? (await ledgerFolder()));
   const files = new LedgerFolder(folder);
   const key = (await needed(files, VKEY, folder)).toString('utf8').trim();
   return { files, verifier: parseVerifierKey(key), key };

@@ -50,7 +50,7 @@ export const PACK_COMMAND = command({
     unsigned: { doc: 'Do not sign.' },
   },
   async run(input, context) {
-    const folder = path.resolve(input.ledger ?? path.join(context.dataFolder, 'ledger'));
+    const folder = path.resolve(input.ledger ?? (await context.ledgerFolder()));
     const key = await readVerifierKey(input.key ?? path.join(folder, VKEY), context.readTextFile);
     const ledger = await LedgerProofs.open(folder, key, input.cosigned);
     const log = await findLog(ledger, input.tenant);

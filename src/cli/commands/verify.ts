@@ -36,6 +36,7 @@ export const VERIFY_COMMAND = command({
     },
     policy: { value: 'FILE', doc: 'A C2SP tlog-policy: the witnesses that must have cosigned.' },
   },
+  local: 'nobody else is asked whether what is verified is right.',
   async run({ what, key: keyText, against, policy: policyFile }, { output, readTextFile }) {
     const key = await readVerifierKey(keyText, readTextFile);
     const earlier = await Promise.all(

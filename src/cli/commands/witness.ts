@@ -32,6 +32,7 @@ export const WITNESS_COMMAND = command({
     },
     name: { value: 'NAME', doc: 'Of a new key, at the first start.', fallback: 'a random one' },
   },
+  local: 'it is to be on a machine of somebody else.',
   async run({ listen, state, log, name }, { output, readTextFile }) {
     const keys = await Promise.all(log.map((text) => readVerifierKey(text, readTextFile)));
     const logs = new Map<string, VerifierKey[]>();

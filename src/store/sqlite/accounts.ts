@@ -37,6 +37,7 @@ const STATEMENTS = {
   addAccount: 'INSERT INTO accounts VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   setStatus: 'UPDATE accounts SET status = ?2 WHERE id = ?1',
   setChains: 'UPDATE accounts SET chains = ?2 WHERE id = ?1',
+  setAdministrator: 'UPDATE accounts SET administrator = ?2 WHERE id = ?1',
   removeAccount: 'DELETE FROM accounts WHERE id = ?',
 
   credential: 'SELECT * FROM credentials WHERE id = ?',
@@ -173,6 +174,10 @@ export class SqliteAccounts implements AccountStore {
 
   setChains(account: string, chains: readonly Chain[]): boolean {
     return this.sql.setChains.run(account, JSON.stringify(chains)).changes === 1;
+  }
+
+  setAdministrator(account: string, administrator: boolean): boolean {
+    return this.sql.setAdministrator.run(account, Number(administrator)).changes === 1;
   }
 
   removeAccount(account: string): boolean {

@@ -71,6 +71,7 @@ export class WebScene {
       },
       tenantName: () => 'acme',
       home: () => '/',
+      administrators: { findByToken: () => null },
       penalize: (source) => void this.penalties.push(source),
     });
     this.handlers = webHandlers({
