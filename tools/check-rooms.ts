@@ -11,6 +11,7 @@ const PACKAGES: ReadonlySet<string> = new Set([
   'pino',
   'nodemailer',
   '@simplewebauthn/server',
+  'openid-client',
   '@duckdb/node-api',
   '@duckdb/node-bindings',
 ]);

@@ -48,7 +48,7 @@ export const ROOMS: readonly Room[] = [
   },
   {
     room: 'broker',
-    imports: ['accounts', 'policy', 'files', 'keys', 'ledger', 'events', 'sshkeys', 'config', 'api', 'base'],
+    imports: ['accounts', 'policy', 'files', 'keys', 'ledger', 'events', 'sso', 'sshkeys', 'config', 'api', 'base'],
   },
   {
     room: 'accounts',
@@ -82,14 +82,34 @@ export const ROOMS: readonly Room[] = [
       'base',
     ],
   },
+  // Judges what identity providers say; the broker's half.
+  {
+    room: 'sso',
+    imports: ['events/public-addresses.ts', 'ledger/changed.ts', 'base'],
+    types: ['accounts', 'keys/sealer.ts', 'ledger'],
+  },
+  // The process with the network: it fetches, and knows one provider.
+  {
+    room: 'sso/process',
+    imports: [
+      'sso/addresses.ts',
+      'sso/calls.ts',
+      'sso/id-token.ts',
+      'events/sender/destination.ts',
+      'broker/link.ts',
+      'front/confine.ts',
+      'base',
+    ],
+  },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.
   {
     room: 'store/sqlite',
     imports: ['base'],
-    types: ['accounts', 'files', 'policy', 'keys', 'ledger', 'events', 'broker/calls.ts'],
+    types: ['accounts', 'files', 'policy', 'keys', 'ledger', 'events', 'sso', 'broker/calls.ts'],
   },
   { room: 'store/folder', imports: ['base'], types: ['files', 'keys', 'ledger'] },
-  { room: 'api', imports: ['base'] },
+  // The table of administrators' calls is schemas alone, and what it imports are lists of names.
+  { room: 'api', imports: ['broker/admin-calls.ts', 'base'] },
   { room: 'base', imports: [] },
 ];

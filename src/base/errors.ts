@@ -32,6 +32,7 @@ export const ERRORS = {
   'broker-unavailable':
     'The broker does not answer. Try again; if it lasts, the operator should look at the server log.',
   'sign-in-refused': 'The sign-in was refused.',
+  'provider-refused': 'The identity provider cannot be asked. Try again; if it lasts, run: waybill sso test NAME',
   'not-signed-in': 'Nobody is signed in. Send a token as "Authorization: Bearer TOKEN", or sign in.',
   'scope-missing': 'The token does not allow this. Use one with the scope that is named.',
   'step-up-needed':

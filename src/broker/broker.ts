@@ -3,15 +3,17 @@ import type { SignInParts } from '../accounts/sign-in.ts';
 import type { Certificate } from '../sshkeys/certificate.ts';
 import type { Retries } from '../base/retries.ts';
 import type { Log } from '../base/log.ts';
+import type { Networks } from '../base/addresses.ts';
 import type { Address } from '../config/values.ts';
 import type { Files } from '../files/files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
 import type { Acquaintances, Seen } from '../policy/budgets/acquaintances.ts';
 import type { Grants } from '../policy/grants.ts';
+import type { SingleSignOn } from '../sso/single-sign-on.ts';
 import { callsOf } from './calls.ts';
 import type { Door, Response, TlsIdentity } from './calls.ts';
-import { Connections } from './connections.ts';
+import { Connections, logOf } from './connections.ts';
 import type { Connection, LiveSession, Profile } from './connections.ts';
 import { createDispatch } from './dispatch.ts';
 import { FrontPool } from './front-pool.ts';
@@ -20,8 +22,12 @@ import { frontHandlers, identifyFront } from './front-handlers.ts';
 import type { Certificates } from './certificates.ts';
 import type { HostKeys } from './host-keys.ts';
 import { Listener } from './listener.ts';
+import { Logins } from './logins.ts';
 import { Penalties, Startups } from './penalties.ts';
+import { ownTokens } from './own-tokens.ts';
+import type { RemoteAdministration } from './remote-administration.ts';
 import { SignIns } from './sign-ins.ts';
+import { ssoHandlers } from './sso-handlers.ts';
 import { webHandlers } from './web-handlers.ts';
 import type { WebRooms } from './web-rooms.ts';
 import { WebSignIns } from './web-sign-ins.ts';
@@ -32,6 +38,10 @@ export interface BrokerParts {
   readonly hostKeys: HostKeys;
   readonly certificates: Certificates;
   readonly web: WebRooms;
+  readonly sso: SingleSignOn;
+  /** Machines in these may ask for a certificate that is confirmed in a browser elsewhere. */
+  readonly loginElsewhere: Networks;
+  readonly administration: RemoteAdministration;
   readonly signIn: Omit<SignInParts, 'signedIn'>;
   readonly files: Files;
   readonly grants: Grants;
@@ -72,9 +82,11 @@ export class Broker {
   private tls: TlsIdentity | null;
   private readonly signIns: SignIns;
   private readonly webSignIns: WebSignIns;
+  private readonly logins: Logins;
   private readonly startups: Startups;
   private readonly penalties: Penalties | null;
   private readonly listeners: Listener[] = [];
+  private sftpPort: number | null = null;
   /** What ended sessions leave to be made durable. */
   private readonly endings = new Map<LiveSession, Promise<void>>();
   private readonly watch: NodeJS.Timeout;
@@ -116,10 +128,18 @@ export class Broker {
     this.webSignIns = new WebSignIns({
       ...shared,
       ...rooms,
-      signIn: { ...parts.signIn, web: web.store, passkeys },
+      administrators: parts.administration.administrators,
+      signIn: { ...parts.signIn, web: web.store, passkeys, sso: parts.sso.providers },
       penalize: (source) => {
         this.penalties?.add(source, 'sign-in', Date.now());
       },
+    });
+    this.logins = new Logins({
+      web,
+      origins: rooms.origins,
+      certificates: parts.certificates,
+      elsewhere: parts.loginElsewhere,
+      sftpPort: () => this.sftpPort,
     });
     this.tls = parts.https?.tls ?? null;
     this.ssh = this.makePool('ssh', parts.fronts, 0);
@@ -127,6 +147,7 @@ export class Broker {
     this.watch = setInterval(() => {
       this.endStuckFronts();
       this.webSignIns.sweep();
+      this.logins.sweep();
     }, WATCH_MILLISECONDS);
     this.watch.unref();
   }
@@ -172,6 +193,7 @@ export class Broker {
     });
     const bound = await listener.listen();
     this.listeners.push(listener);
+    if (profile === 'default') this.sftpPort ??= bound.port;
     return bound;
   }
 
@@ -207,6 +229,13 @@ export class Broker {
       signIns,
       files: parts.files.handlers,
       connections,
+      administration: parts.administration,
+      ownTokens: ownTokens({ web: parts.web.parts, tokens: parts.web.tokens, connections }),
+      logins: this.logins.handlers,
+      sso: ssoHandlers({
+        ...{ sso: parts.sso, web: parts.web.parts, sessions: parts.web.sessions },
+        ...{ signIns: this.webSignIns, connections },
+      }),
       web: webHandlers({
         web: parts.web.parts,
         signIns: this.webSignIns,
@@ -241,13 +270,13 @@ export class Broker {
     if (webSession !== null) this.parts.web.sessions.touch(webSession, session.lastActive);
     const { files, ledger, write, log, retries } = this.parts;
     const ended = new Date().toISOString();
-    const { tenant, session: id } = session;
+    const { session: id } = session;
     let tried = false;
     const record = (): Promise<void> =>
       write(() => {
         const late = tried ? ` (ended ${ended})` : '';
         tried = true;
-        ledger.append(tenant, { kind: 'session-end', session: id, reason: reason + late, gap: false });
+        ledger.append(logOf(session), { kind: 'session-end', session: id, reason: reason + late, gap: false });
       });
     const ending = Promise.all([
       files.sessionEnded(id, session.ended === null ? 'by itself' : 'by the operator'),

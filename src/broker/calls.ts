@@ -13,6 +13,9 @@
 import { z } from 'zod';
 import { RANGES_MAX } from '../base/ranges.ts';
 import type { KindName } from '../ledger/core/kinds.ts';
+import { OWN_TOKEN_CALLS } from './own-token-calls.ts';
+import { LOGIN_CALLS } from './login-calls.ts';
+import { SSO_CALLS } from './sso-calls.ts';
 import { WEB_CALLS } from './web-calls.ts';
 
 /** Bytes travel beside the JSON of a message, never inside it (see link.ts). */
@@ -447,8 +450,20 @@ export const FRONT_CALLS = {
     response: nothing,
   },
 
+  /** One of ADMIN_CALLS, over HTTPS. Whether this session is an administrator's, and whose, the broker knows by itself. */
+  'admin.call': {
+    who: 'session',
+    writes: true,
+    records: ['changed', 'proposal', 'decision'],
+    request: z.strictObject({ ...sessionOnly, call: z.string().max(60), request: z.unknown() }),
+    response: z.unknown(),
+  },
+
   // ---- signing in over HTTPS: web-calls.ts -----------------------------------------------------------------------
   ...WEB_CALLS,
+  ...SSO_CALLS,
+  ...LOGIN_CALLS,
+  ...OWN_TOKEN_CALLS,
 } as const satisfies Record<string, CallRow>;
 
 export type FrontCalls = typeof FRONT_CALLS;
@@ -462,7 +477,7 @@ export type Door = 'ssh' | 'https';
 /** Calls that only one door has; every other row is for both. */
 const ONLY: Readonly<Record<Door, RegExp>> = {
   ssh: /^(hello$|hostkey\.|signin\.)/,
-  https: /^(https|web|certificate)\./,
+  https: /^(https|web|certificate|admin|own|login|sso)\./,
 };
 
 /** The table as fronts of a door have it: what belongs to the other door does not exist for them. */

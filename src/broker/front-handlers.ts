@@ -7,8 +7,12 @@ import type { Callers, Handlers } from './dispatch.ts';
 import { readExchange } from './exchange.ts';
 import type { Certificates } from './certificates.ts';
 import type { HostKeys } from './host-keys.ts';
+import type { OwnTokenHandlers } from './own-tokens.ts';
+import type { RemoteAdministration } from './remote-administration.ts';
+import type { Logins } from './logins.ts';
 import { requireScope } from './scopes.ts';
 import type { SignIns } from './sign-ins.ts';
+import type { SsoHandlers } from './sso-handlers.ts';
 import type { WebHandlers } from './web-handlers.ts';
 import { WaybillError } from '../base/errors.ts';
 
@@ -28,6 +32,10 @@ export interface FrontHandlersParts {
   readonly signIns: SignIns;
   readonly certificates: Certificates;
   readonly web: WebHandlers;
+  readonly sso: SsoHandlers;
+  readonly logins: Logins['handlers'];
+  readonly ownTokens: OwnTokenHandlers;
+  readonly administration: Pick<RemoteAdministration, 'call'>;
   readonly files: FileHandlers;
   readonly connections: Connections;
   /** Feeds the penalties; only what happened before sign-in is the source's and not the account's. */
@@ -42,6 +50,10 @@ export function frontHandlers(parts: FrontHandlersParts): Handlers<FrontCalls, F
     ...signInHandlers(parts.signIns),
     ...fileHandlers(parts.files),
     ...parts.web,
+    ...parts.sso,
+    ...parts.logins,
+    ...parts.ownTokens,
+    'admin.call': ({ call, request }, session) => parts.administration.call(session, call, request),
     'certificate.issue': (request, session) => parts.certificates.issue(session, request),
   };
 }

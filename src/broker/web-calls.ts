@@ -43,7 +43,7 @@ export const webSession = z.object({
 });
 export type WebSessionAnswer = z.infer<typeof webSession>;
 
-const webAnswer = z.discriminatedUnion('result', [
+export const webAnswer = z.discriminatedUnion('result', [
   /** `cookie` is the value of __Host-waybill; it is answered here and never again. */
   z.object({ result: z.literal('success'), cookie: z.string(), session: webSession }),
   z.object({ result: z.literal('failure'), methods: z.array(webFactor), partial: z.boolean() }),

@@ -7,6 +7,7 @@ import { Origins } from '../accounts/web/origins.ts';
 import type { Origin } from '../accounts/web/origins.ts';
 import type { WebParts } from '../accounts/web/parts.ts';
 import { Passkeys } from '../accounts/web/passkeys.ts';
+import type { SsoStanding } from '../accounts/web/sso.ts';
 import type { WebStore } from '../accounts/web/store.ts';
 import { WebSessions } from '../accounts/web/web-sessions.ts';
 import type { Clock } from '../base/clock.ts';
@@ -23,6 +24,8 @@ export interface WebRoomsParts {
   readonly issuer: string;
   readonly origins: readonly Origin[];
   readonly tokenIdleDays: number | null;
+  /** Left out where there is no single sign-on. */
+  readonly sso?: SsoStanding;
   readonly report: (error: unknown) => void;
 }
 
@@ -41,7 +44,8 @@ const NOTE_MILLISECONDS = 60_000;
 
 export function openWebRooms(from: WebRoomsParts): WebRooms {
   const { store, accountStore, accounts, sealer, ledger, clock, issuer, report } = from;
-  const parts: WebParts = { store, accounts: accountStore, ledger, clock };
+  const sso = from.sso === undefined ? {} : { sso: from.sso };
+  const parts: WebParts = { store, accounts: accountStore, ledger, clock, ...sso };
   const origins = new Origins(from.origins);
   const passkeys = new Passkeys(parts, origins);
   const sessions = new WebSessions(parts);

@@ -47,6 +47,7 @@ const EXIT_OF_ERROR: Readonly<Record<ErrorCode, ExitName>> = {
   'call-unknown': 'failure',
   'call-forbidden': 'refused',
   'broker-unavailable': 'not-running',
+  'provider-refused': 'failure',
   'sign-in-refused': 'refused',
   'not-signed-in': 'refused',
   'scope-missing': 'refused',

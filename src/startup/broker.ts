@@ -1,8 +1,10 @@
 /** Starts the broker with its fronts. */
 import path from 'node:path';
+import { demandOf } from '../accounts/demands.ts';
 import { SIGN_IN_LIMITS } from '../accounts/sign-in.ts';
 import { Slowing } from '../accounts/slowing.ts';
 import { WorkLine } from '../accounts/work-line.ts';
+import { Networks } from '../base/addresses.ts';
 import { SYSTEM_CLOCK } from '../base/clock.ts';
 import { WaybillError } from '../base/errors.ts';
 import { Broker } from '../broker/broker.ts';
@@ -29,6 +31,7 @@ export async function startBroker(
 ): Promise<Broker> {
   const folders = { blobs: rooms.blobs.blobs, incoming: rooms.blobs.incomingFolder };
   const { acquaintances } = rooms;
+  const webStore = rooms.web.parts.store;
   const { log, blobs, files, grants, ledger, keys, accountStore, fileStore, database, retries } = rooms;
   const broker = new Broker({
     log,
@@ -59,6 +62,9 @@ export async function startBroker(
       hostCa: () => rooms.hostAuthority.knownHostsLine,
     }),
     web: rooms.web,
+    sso: rooms.sso,
+    loginElsewhere: new Networks(options['login-elsewhere']),
+    administration: rooms.administration,
     signIn: {
       store: accountStore,
       sealer: keys,
@@ -67,6 +73,7 @@ export async function startBroker(
       passwords: new WorkLine(),
       slowing: new Slowing(),
       certificates: rooms.userAuthority,
+      demand: ({ id, tenant }) => demandOf(webStore.kindOf(id), webStore.policyOf(tenant)),
       limits: SIGN_IN_LIMITS,
     },
     node: rooms.node,

@@ -1,7 +1,6 @@
 /** Opens the rooms of the broker on the store, in the order in which they need each other. */
 import { Accounts } from '../accounts/accounts.ts';
 import { openBreachedPasswords, OWN_LIST } from '../accounts/breached-passwords.ts';
-import type { WebStore } from '../accounts/web/store.ts';
 import { HostAuthority } from '../accounts/authority-host.ts';
 import { OwnAuthority } from '../accounts/authority-own.ts';
 import { KeyLife } from '../accounts/key-life.ts';
@@ -9,6 +8,8 @@ import { SYSTEM_CLOCK } from '../base/clock.ts';
 import { isFull } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { Retries } from '../base/retries.ts';
+import type { SingleSignOn } from '../sso/single-sign-on.ts';
+import type { RemoteAdministration } from '../broker/remote-administration.ts';
 import { openWebRooms } from '../broker/web-rooms.ts';
 import type { WebRooms } from '../broker/web-rooms.ts';
 import { openEvents } from '../broker/start-events.ts';
@@ -45,8 +46,10 @@ import { SqliteWeb } from '../store/sqlite/web.ts';
 import { Checkpointer } from '../store/sqlite/checkpointer.ts';
 import { SpareRoom } from '../store/sqlite/spare-room.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { openRemoteAdministration } from './administrators.ts';
 import { startBudgets } from './budgets.ts';
 import { startLedger } from './ledger.ts';
+import { openSingleSignOn } from './single-sign-on.ts';
 import type { Undo } from './undo.ts';
 
 export interface Rooms {
@@ -70,6 +73,8 @@ export interface Rooms {
   readonly accountStore: SqliteAccounts;
   readonly accounts: Accounts;
   readonly web: WebRooms;
+  readonly sso: SingleSignOn;
+  readonly administration: RemoteAdministration;
   readonly hostKeys: readonly LoadedHostKey[];
   readonly out: StartedEvents;
   readonly events: StartedEvents['events'];
@@ -115,11 +120,17 @@ export async function openRooms(
   const accountStore = new SqliteAccounts(database);
   const issuer = 'Waybill';
   const breached = await openBreachedPasswords([OWN_LIST, ...options['breached-passwords']]);
-  const accounts = new Accounts({ store: accountStore, sealer: keys, clock: SYSTEM_CLOCK, ledger, issuer, breached });
+  const webStore = new SqliteWeb(database);
+  const accounts = new Accounts({
+    ...{ store: accountStore, kinds: webStore, sealer: keys, clock: SYSTEM_CLOCK, ledger, issuer, breached },
+  });
+  const outside = { log, allow: options['outbound-allow'] };
+  const sso = openSingleSignOn({ database, accountStore, sealer: keys, ledger, ...outside }, undo);
   const web = openWebRooms({
-    ...{ store: new SqliteWeb(database), accountStore, accounts, sealer: keys, ledger, clock: SYSTEM_CLOCK, issuer },
+    ...{ store: webStore, accountStore, accounts, sealer: keys, ledger, clock: SYSTEM_CLOCK, issuer },
     origins: options['https-origin'],
     tokenIdleDays: options['suspend-unused'],
+    sso: sso.providers,
     report,
   });
   undo.push(web.start());
@@ -151,17 +162,17 @@ export async function openRooms(
     tenantName: nameOf,
   });
   undo.push(() => out.stop());
-  const authorities = await openAuthorities(options, folder, database, accountStore, web.parts.store, ledger);
+  const authorities = await openAuthorities(options, folder, database, { accountStore, web, sso }, ledger);
   const keyLife = new KeyLife({ store: accountStore, clock: SYSTEM_CLOCK, ledger });
-  return { log, ...opened, out, events: out.events, accountStore, accounts, web, hostKeys, ...authorities, keyLife };
+  const administration = openRemoteAdministration({ database, ledger, accountStore, tenants, web, log });
+  return { log, ...opened, out, events: out.events, accountStore, accounts, web, sso, administration, hostKeys, ...authorities, keyLife };
 }
 
 async function openAuthorities(
   options: ServerOptions,
   folder: DataFolder,
   database: Database,
-  accounts: SqliteAccounts,
-  web: WebStore,
+  { accountStore: accounts, web, sso }: Pick<Rooms, 'accountStore' | 'web' | 'sso'>,
   ledger: Recorder,
 ): Promise<Pick<Rooms, 'userAuthority' | 'hostAuthority'>> {
   const store = new SqliteCertificates(database);
@@ -171,7 +182,8 @@ async function openAuthorities(
     accounts,
     key: await openAuthorityKey(folder.keys, 'user', store.authorityUsed('user')),
     hours: options['certificate-hours'],
-    credentialStands: (id) => accounts.credential(id) !== null || web.passkey(id) !== null,
+    credentialStands: (id) =>
+      accounts.credential(id) !== null || web.parts.store.passkey(id) !== null || sso.providers.store.link(id) !== null,
   });
   const key = await openAuthorityKey(folder.keys, 'host', store.authorityUsed('host'));
   return { userAuthority, hostAuthority: new HostAuthority({ ...parts, key, names: options['host-name'] }) };

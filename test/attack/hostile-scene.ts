@@ -12,6 +12,7 @@ import { signedBytes } from '../../src/accounts/publickey-step.ts';
 import { SIGN_IN_LIMITS } from '../../src/accounts/sign-in.ts';
 import { Slowing } from '../../src/accounts/slowing.ts';
 import { WorkLine } from '../../src/accounts/work-line.ts';
+import { Networks } from '../../src/base/addresses.ts';
 import { ByteWriter } from '../../src/base/bytes.ts';
 import { SYSTEM_CLOCK } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
@@ -31,6 +32,8 @@ import { formatPrivateKey } from '../../src/sshkeys/private-key.ts';
 import { publicKeyFrom, publicKeyLine } from '../../src/sshkeys/public-key.ts';
 import { Acquaintances } from '../../src/policy/budgets/acquaintances.ts';
 import { openWebRooms } from '../../src/broker/web-rooms.ts';
+import { openRemoteAdministration } from '../../src/startup/administrators.ts';
+import { openSingleSignOn } from '../../src/startup/single-sign-on.ts';
 import { SqliteWeb } from '../../src/store/sqlite/web.ts';
 import { SqliteAccounts } from '../../src/store/sqlite/accounts.ts';
 import { SqliteAcquaintances } from '../../src/store/sqlite/acquaintances.ts';
@@ -150,6 +153,12 @@ export class Scene {
         },
       },
       https: null,
+      administration: openRemoteAdministration({
+        ...{ database, ledger, accountStore: store, tenants: world.tenants, log },
+        web: { parts: { store: new SqliteWeb(database) } },
+      }),
+      loginElsewhere: new Networks([]),
+      sso: openSingleSignOn({ database, accountStore: store, sealer: keys, ledger, log, allow: [] }, []),
       web: openWebRooms({
         ...{ store: new SqliteWeb(database), accountStore: store, accounts, sealer: keys, ledger, clock: SYSTEM_CLOCK },
         ...{ issuer: 'Waybill', origins: [], tokenIdleDays: null, report: () => undefined },

@@ -6,6 +6,7 @@ import type { Json } from '../../ledger/core/fields.ts';
 import type { Ledger } from '../../ledger/ledger.ts';
 import type { Account } from '../account.ts';
 import type { AccountStore } from '../store.ts';
+import type { SsoStanding } from './sso.ts';
 import type { WebStore } from './store.ts';
 
 export interface WebParts {
@@ -14,6 +15,8 @@ export interface WebParts {
   /** Null where no record is wanted (tests). */
   readonly ledger: Ledger | null;
   readonly clock: Clock;
+  /** Left out where there is no single sign-on. */
+  readonly sso?: SsoStanding;
 }
 
 /** One administrative change with its entry, in one transaction. */

@@ -63,7 +63,8 @@ export class WebSessions {
       client,
       begun: now,
       lastUsed: now,
-      strong: now,
+      // When the person signed in at the provider, we do not know: it may have been this morning.
+      strong: proofs.every(({ factor }) => factor === 'sso-mfa') ? null : now,
     };
     const open = store.sessions(account.id);
     for (const old of open.slice(0, Math.max(0, open.length - SESSIONS_MAX + 1))) store.removeSession(old.id);
@@ -146,9 +147,10 @@ export class WebSessions {
   }
 
   private stands(factor: string, id: string): boolean {
-    const { store, accounts } = this.parts;
+    const { store, accounts, sso } = this.parts;
     // A recovery code was spent by being used.
     if (factor === 'recovery') return true;
+    if (factor === 'sso' || factor === 'sso-mfa') return sso?.stands(factor, id) === true;
     return (factor === 'passkey' ? store.passkey(id) : accounts.credential(id)) !== null;
   }
 

@@ -13,8 +13,9 @@ import type { Origin } from './origins.ts';
 import { Challenge } from './passkeys.ts';
 import type { PasskeyAssertion, Passkeys } from './passkeys.ts';
 import { SHOWN_CHAINS, webChains } from './policy.ts';
-import type { WebFactor } from './policy.ts';
+import type { WebFactor, WebStep } from './policy.ts';
 import { hashRecoveryCode } from './recovery-codes.ts';
+import type { SsoStanding, SsoVerdict } from './sso.ts';
 import type { WebStore } from './store.ts';
 import type { WebProof } from './web-sessions.ts';
 
@@ -28,7 +29,7 @@ export interface WebSuccess {
 export interface WebFailure {
   readonly result: 'failure';
   /** Steps that can come now. */
-  readonly methods: WebFactor[];
+  readonly methods: WebStep[];
   readonly partial: boolean;
 }
 
@@ -37,13 +38,16 @@ export type WebOutcome = WebSuccess | WebFailure | Ended;
 export interface WebSignInParts extends Omit<SignInParts, 'signedIn'> {
   readonly web: WebStore;
   readonly passkeys: Passkeys;
+  readonly sso?: SsoStanding;
 }
 
 export class WebSignIn extends SignInCourse<WebSignInParts, WebFactor, WebOutcome> {
-  private readonly origin: Origin;
+  readonly origin: Origin;
   private readonly challenge = new Challenge();
   private done: WebFactor[] = [];
   private proofs: WebProof[] = [];
+  /** What the write that completes it has to do for its steps. */
+  private uses: (() => boolean)[] = [];
   /** Inside the transaction that completes it, so that the record and the web session are durable together. */
   private readonly signedIn: (success: WebSuccess) => void;
 
@@ -53,8 +57,9 @@ export class WebSignIn extends SignInCourse<WebSignInParts, WebFactor, WebOutcom
     this.signedIn = signedIn;
   }
 
-  get methods(): WebFactor[] {
-    const next = nextFactors(SHOWN_CHAINS, this.done);
+  /** Single sign-on is no step of these: it begins at an address of its own. */
+  get methods(): WebStep[] {
+    const next = nextFactors(SHOWN_CHAINS, this.done).filter((factor) => factor !== 'sso' && factor !== 'sso-mfa');
     return this.origin.rpId === null ? next.filter((factor) => factor !== 'passkey') : next;
   }
 
@@ -85,9 +90,21 @@ export class WebSignIn extends SignInCourse<WebSignInParts, WebFactor, WebOutcom
     });
   }
 
+  /** `judge` asks the provider; what it was asked with is used up whatever it says. */
+  sso(judge: () => Promise<SsoVerdict>): Promise<WebOutcome> {
+    return this.once(async () => {
+      const verdict = await judge();
+      this.startAgain(verdict.account?.login ?? '');
+      if (!verdict.passed) return this.failed('sso', verdict.fault);
+      const { factor, link: id, description, use } = verdict;
+      this.uses = [use];
+      return this.passed({ factor, id, description });
+    });
+  }
+
   totp(code: Buffer): Promise<WebOutcome> {
     return this.once(async () => {
-      if (this.done[0] !== 'password') return this.failed('totp', 'method-not-allowed');
+      if (!this.mayBeSecond) return this.failed('totp', 'method-not-allowed');
       return this.judged('totp', await checkTotp(this.parts, this.attempt(this.account(), code)));
     });
   }
@@ -95,7 +112,7 @@ export class WebSignIn extends SignInCourse<WebSignInParts, WebFactor, WebOutcom
   recovery(code: Buffer): Promise<WebOutcome> {
     return this.once(async () => {
       const account = this.account();
-      if (this.done[0] !== 'password' || account === null) return this.failed('recovery', 'method-not-allowed');
+      if (!this.mayBeSecond || account === null) return this.failed('recovery', 'method-not-allowed');
       const attempt = this.attempt(account, code);
       const found = await checkSecond(this.parts, attempt, 'recovery', () => this.takeCode(account, code));
       if (found !== 'taken') return this.failed('recovery', found);
@@ -112,6 +129,10 @@ export class WebSignIn extends SignInCourse<WebSignInParts, WebFactor, WebOutcom
 
   private attempt(account: Account | null, password: Buffer) {
     return { account, login: this.user, address: this.address, password };
+  }
+
+  private get mayBeSecond(): boolean {
+    return this.done[0] === 'password' || this.done[0] === 'sso';
   }
 
   private mayBegin(factor: WebFactor): boolean {
@@ -142,14 +163,17 @@ export class WebSignIn extends SignInCourse<WebSignInParts, WebFactor, WebOutcom
 
   /** Everything is looked at once more inside the transaction, as over SSH. */
   private async complete(id: string): Promise<WebOutcome> {
-    const { store, web, clock } = this.parts;
-    const [factors, proofs] = [this.done, this.proofs];
+    const { store, web, sso, clock } = this.parts;
+    const [factors, proofs, uses] = [this.done, this.proofs, this.uses];
     const stands = ({ factor, id: credential }: WebProof): boolean =>
-      factor === 'recovery' || (factor === 'passkey' ? web.passkey(credential) : store.credential(credential)) !== null;
+      factor === 'recovery' ||
+      (isSso(factor)
+        ? sso?.stands(factor, credential) === true
+        : (factor === 'passkey' ? web.passkey(credential) : store.credential(credential)) !== null);
     const success = await store.write((): WebSuccess | null => {
       const account = store.account(id);
       if (account?.status !== 'active' || !isComplete(webChains(web, account), factors)) return null;
-      if (this.over !== null || !proofs.every(stands)) return null;
+      if (this.over !== null || !proofs.every(stands) || !uses.every((use) => use())) return null;
       for (const { factor, id: used } of proofs)
         if (factor === 'password' || factor === 'totp') store.markUsed(used, clock.now());
       const found: WebSuccess = { result: 'success', account, factors, proofs };
@@ -173,5 +197,10 @@ export class WebSignIn extends SignInCourse<WebSignInParts, WebFactor, WebOutcom
     this.user = user;
     this.done = [];
     this.proofs = [];
+    this.uses = [];
   }
+}
+
+function isSso(factor: string): boolean {
+  return factor === 'sso' || factor === 'sso-mfa';
 }
