@@ -9,6 +9,7 @@ import type { Acting } from '../base/acting.ts';
 import type { Clock } from '../base/clock.ts';
 import { WaybillError } from '../base/errors.ts';
 import { changed } from '../ledger/changed.ts';
+import type { Json } from '../ledger/core/fields.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { parseAddressList } from '../sshkeys/addresses.ts';
 import { signCertificate } from '../sshkeys/certificate-sign.ts';
@@ -48,6 +49,8 @@ export interface IssueWish {
   readonly addresses: string | null;
   readonly factors: readonly string[];
   readonly proofs: readonly string[];
+  /** For the ledger, beside what it says of every certificate. */
+  readonly about?: Readonly<Record<string, Json>>;
 }
 
 export interface Issue {
@@ -82,7 +85,7 @@ export class OwnAuthority {
       by.within?.();
       const issue = this.sign(authority, wish, this.accountOf(wish));
       this.parts.store.addCertificate(issue.issued);
-      this.record(issue.issued, by);
+      this.record(issue.issued, by, wish.about ?? {});
       return issue;
     });
   }
@@ -126,10 +129,15 @@ export class OwnAuthority {
     return { certificate, issued: { ...known, addresses, factors, proofs, from, until, lastUsed: null } };
   }
 
-  private record(issued: IssuedCertificate, { actor, approvedBy }: Acting): void {
+  private record(
+    issued: IssuedCertificate,
+    { actor, approvedBy }: Acting,
+    about: Readonly<Record<string, Json>>,
+  ): void {
     const { account, id: credential, serial, fingerprint: key, addresses, factors, proofs, until } = issued;
     const shown = { factors: [...factors], proofs: [...proofs] };
-    const detail = { serial: serial.toString(), key, addresses, until: new Date(until).toISOString(), ...shown };
+    const what = { serial: serial.toString(), key, addresses, until: new Date(until).toISOString(), ...shown };
+    const detail = { ...about, ...what };
     const event = changed('certificate.issue', { actor, approvedBy, account, credential, detail });
     this.parts.ledger?.append(issued.tenant, event);
   }

@@ -4,8 +4,11 @@
  */
 import { z } from 'zod';
 import { ACCOUNT_OPERATIONS } from './account-operations.ts';
+import { ADMIN_OPERATIONS } from './admin-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
+import { LOGIN_OPERATIONS } from './login-operations.ts';
 import type { Operation } from './operation.ts';
+import { OWN_TOKEN_OPERATIONS } from './own-token-operations.ts';
 import { PAGE_OPERATIONS } from './page-operations.ts';
 import { SIGN_IN_OPERATIONS } from './sign-in-operations.ts';
 
@@ -27,7 +30,10 @@ export const OPERATIONS = {
   ...PAGE_OPERATIONS,
   ...SIGN_IN_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
+  ...LOGIN_OPERATIONS,
+  ...OWN_TOKEN_OPERATIONS,
   ...FILE_OPERATIONS,
+  ...ADMIN_OPERATIONS,
 } as const satisfies Readonly<Record<string, Operation>>;
 
 export type OperationId = keyof typeof OPERATIONS;

@@ -2,6 +2,7 @@
 import type { OwnAuthority } from '../accounts/authority-own.ts';
 import { readKeyLine } from '../accounts/key-lines.ts';
 import { WaybillError } from '../base/errors.ts';
+import type { Json } from '../ledger/core/fields.ts';
 import { certificateLine } from '../sshkeys/certificate-sign.ts';
 import { publicKeyLine } from '../sshkeys/public-key.ts';
 import type { PublicKey } from '../sshkeys/public-key.ts';
@@ -24,6 +25,18 @@ export interface CertificatesParts {
 
 type Answer = Response<'certificate.issue'>;
 
+/** What a session may ask for: `address` is of the session, or of a machine that it has confirmed (logins.ts). */
+export interface Wish {
+  readonly key: PublicKey;
+  /** Null: as long as is allowed. */
+  readonly hours: number | null;
+  readonly address: string;
+  /** For the ledger. */
+  readonly about?: Readonly<Record<string, Json>>;
+  /** Throws when it must not be any more; called inside the write. */
+  readonly within?: () => void;
+}
+
 export class Certificates {
   private readonly parts: CertificatesParts;
 
@@ -32,6 +45,10 @@ export class Certificates {
   }
 
   async issue(session: LiveSession, { publicKey, hours }: Request<'certificate.issue'>): Promise<Answer> {
+    return this.issueFor(session, { key: plainKey(publicKey), hours: hours ?? null, address: session.address });
+  }
+
+  async issueFor(session: LiveSession, { key, hours, address, about = {}, within: also }: Wish): Promise<Answer> {
     const { authority, justShown, hostKeys, hostCa } = this.parts;
     // A certificate that could ask for the next one would never end.
     const shown = session.connection.profile === 'https' ? justShown(session) : null;
@@ -43,9 +60,10 @@ export class Certificates {
         'permission-denied',
         'a recovery code gets no certificate; sign in with a passkey or a code',
       );
-    const { login, address, tenant } = session;
-    const wish = { login, key: plainKey(publicKey), hours: hours ?? null, addresses: address, ...shown };
+    const { login, tenant } = session;
+    const wish = { login, key, hours, addresses: address, about, ...shown };
     const within = (): void => {
+      also?.();
       if (session.ended !== null) throw new WaybillError('session-ended', 'the session was ended');
     };
     const acting = { actor: login, approvedBy: '', within };
@@ -57,7 +75,7 @@ export class Certificates {
       login,
       until: new Date(issued.until).toISOString(),
       hostCa: hostCa(),
-      hostKeys: hostKeys.map((key) => publicKeyLine(key)),
+      hostKeys: hostKeys.map((one) => publicKeyLine(one)),
     };
   }
 }

@@ -11,6 +11,7 @@ import {
   byteCount,
   certifiedName,
   filePath,
+  network,
   oneOf,
   serviceAddress,
   serviceName,
@@ -223,6 +224,12 @@ export const OPTIONS = {
     fallback: '8',
     doc: 'How long a certificate that signs in over SFTP is good for, at most.',
     check: whole(1, 720, 'hours'),
+  },
+  'login-elsewhere': {
+    value: 'NETWORK',
+    many: true,
+    doc: 'Addresses of machines whose waybill login may be confirmed in a browser at another address, as 192.0.2.0/24; none when left out. Whoever asks from there can send somebody the link.',
+    check: network,
   },
   'host-name': {
     value: 'NAME',

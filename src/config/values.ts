@@ -1,5 +1,7 @@
 /** The forms that option values have; pure. A check takes the text of a value and throws NotAllowed that says what is. */
 import { isIP } from 'node:net';
+import { parseNetwork } from '../base/addresses.ts';
+import type { Network } from '../base/addresses.ts';
 import { parseOrigin } from '../base/web-origin.ts';
 import type { Origin } from '../base/web-origin.ts';
 
@@ -53,6 +55,12 @@ export function httpsOrigin(text: string): Origin {
   const origin = parseOrigin(text);
   if (origin === null) throw new NotAllowed('https://HOST or https://HOST:PORT, with nothing after it');
   return origin;
+}
+
+export function network(text: string): Network {
+  const found = parseNetwork(text);
+  if (found === null) throw new NotAllowed('an address or a network, as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32');
+  return found;
 }
 
 export function addressText({ host, port }: Address): string {
