@@ -78,7 +78,8 @@ export class RemoteAdministration {
   }
 
   private requireSame(session: LiveSession, administrator: Administrator | null): void {
-    if (administrator === null || this.standing(session)?.id !== administrator.id) throw over();
+    if (session.ended !== null || administrator === null) throw over();
+    if (this.standing(session)?.id !== administrator.id) throw over();
   }
 
   /** Throws unless it is an active account of the operator's administrators, and what signed it in still stands. */

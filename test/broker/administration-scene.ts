@@ -28,6 +28,7 @@ import { formatPrivateKey } from '../../src/sshkeys/private-key.ts';
 import { SqliteEvents } from '../../src/store/sqlite/events.ts';
 import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
 import { openWebRooms } from '../../src/broker/web-rooms.ts';
+import { operatorAccounts } from '../../src/startup/administrators.ts';
 import { SqliteWeb } from '../../src/store/sqlite/web.ts';
 import { World } from '../files/world.ts';
 
@@ -64,7 +65,9 @@ export class AdministrationScene {
     const world = await World.open();
     const { database, keys, ledger, files } = world;
     const now = (): number => Date.now() + world.time.offset;
-    const administrators = new Administrators(new SqliteAdministrators(database), ledger, now);
+    const accountStore = new SqliteAccounts(database);
+    const operators = operatorAccounts(accountStore, world.tenants);
+    const administrators = new Administrators(new SqliteAdministrators(database), ledger, now, operators);
     const store = new SqliteProposals(database);
     const approvals = new Approvals({ store, sealer: keys, ledger, administrators, now });
     const clock = { now, wait: () => Promise.resolve() };
@@ -76,7 +79,6 @@ export class AdministrationScene {
       issuer: 'Waybill',
     });
     const ended: string[] = [];
-    const accountStore = new SqliteAccounts(database);
     const current = parseHostKey(formatPrivateKey(await generateHostKey('ed25519'), 'user authority'));
     const authority = new OwnAuthority({
       store: new SqliteCertificates(database),
