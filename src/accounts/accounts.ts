@@ -19,6 +19,7 @@ import { checkPasswordRules, hashPassword, isLongAlone } from './passwords.ts';
 import type { AccountStore } from './store.ts';
 import { totpPurpose } from './totp-secret.ts';
 import { base32, TOTP_SECRET_BYTES, totpUri } from './totp.ts';
+import type { AccountKind, WebStore } from './web/store.ts';
 
 export interface AccountsParts {
   readonly store: AccountStore;
@@ -28,6 +29,8 @@ export interface AccountsParts {
   readonly ledger: Ledger | null;
   /** The name that authenticator apps show. */
   readonly issuer: string;
+  /** Where it is written who is a service; without it there are only people (tests). */
+  readonly kinds?: Pick<WebStore, 'setKind'>;
   /** What no new password may be among. */
   readonly breached?: BreachedPasswords;
 }
@@ -37,6 +40,8 @@ export interface NewAccount {
   readonly login: string;
   readonly displayName: string;
   readonly administrator: boolean;
+  /** A person when left out. */
+  readonly kind?: AccountKind;
 }
 
 const KEYS_MAX = 64;
@@ -51,7 +56,7 @@ export class Accounts {
   }
 
   async create(
-    { tenant, login, displayName, administrator }: NewAccount,
+    { tenant, login, displayName, administrator, kind = 'person' }: NewAccount,
     by: Acting = LOCAL_OPERATOR,
   ): Promise<Account> {
     if (!isLogin(login)) throw new WaybillError('option-invalid', `a login is ${LOGIN_RULE}`);
@@ -65,10 +70,17 @@ export class Accounts {
       status: 'active',
       chains: DEFAULT_CHAINS,
     };
-    await this.change(account, by, 'account.add', { login, administrator }, () => {
+    await this.change(account, by, 'account.add', { login, administrator, kind }, () => {
       this.parts.store.addAccount(account);
+      if (kind !== 'person') this.writeKind(account.id, kind);
     });
     return account;
+  }
+
+  private writeKind(account: string, kind: AccountKind): void {
+    const { kinds } = this.parts;
+    if (kinds === undefined) throw new WaybillError('internal', 'there is no place for kinds of accounts');
+    kinds.setKind(account, kind);
   }
 
   /** Throws `not-found`. */

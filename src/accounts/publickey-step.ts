@@ -36,6 +36,8 @@ export interface UsedCredential {
   readonly description: string;
   /** What a revocation may name later, so that sessions which it opened can be ended. */
   readonly key: UsedKey | null;
+  /** Its key asked for PIN or finger, as the row of the key or the certificate demands. */
+  readonly verified?: boolean;
   /** Only of certificates that we issued. */
   readonly issued?: IssuedCertificate;
 }
@@ -109,7 +111,13 @@ function judgePlainKey(store: AccountStore, { account, algorithm, blob, address,
   if (from !== null && !parseAddressList(from).matches(address)) return refused('key-address');
   const print = credential.fingerprint;
   const proof = { description: `publickey ${print}`, key: { fingerprint: print, certificate: null } };
-  const used = { factor: 'publickey', id: credential.id, source: 'credential', ...proof } as const;
+  const used = {
+    factor: 'publickey',
+    id: credential.id,
+    source: 'credential',
+    ...proof,
+    verified: verifyRequired,
+  } as const;
   return { usable: true, key, demands: { touch: touchRequired, verified: verifyRequired }, used };
 }
 
@@ -136,7 +144,9 @@ function judgeForeign(store: AccountStore, offer: KeyOffer, certificate: Certifi
   });
   if (!verdict.valid) return refused(verdict.fault);
   if (account === null || authority === undefined) return refused('certificate-authority-unknown');
-  const used = { factor: 'publickey', id: authority.id, source: 'authority', ...proofOf(certificate) } as const;
+  const { verified } = verdict.demands;
+  const proof = { ...proofOf(certificate), verified };
+  const used = { factor: 'publickey', id: authority.id, source: 'authority', ...proof } as const;
   return { usable: true, key: certificate.key, demands: verdict.demands, used };
 }
 
@@ -157,7 +167,8 @@ function judgeOwn(
   if (!own.stands(issued)) return refused('certificate-withdrawn');
   const { description, key } = proofOf(certificate);
   const shown = issued.factors.length === 0 ? 'by an administrator' : `after ${issued.factors.join('+')}`;
-  const proof = { description: `${description}, issued ${shown}`, key, issued };
+  const { verified } = verdict.demands;
+  const proof = { description: `${description}, issued ${shown}`, key, issued, verified };
   const used = { factor: 'publickey', id: issued.id, source: 'certificate', ...proof } as const;
   return { usable: true, key: certificate.key, demands: verdict.demands, used };
 }

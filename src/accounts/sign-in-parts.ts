@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Sealer } from '../keys/sealer.ts';
 import type { Account } from './account.ts';
+import type { SignInDemand } from './demands.ts';
 import type { OwnCertificates, UsedCredential } from './publickey-step.ts';
 import type { Slowing } from './slowing.ts';
 import type { AccountStore } from './store.ts';
@@ -46,6 +47,8 @@ export interface SignInParts {
   /** One of each for the whole broker. */
   readonly passwords: WorkLine;
   readonly slowing: Slowing;
+  /** What is asked beyond the chains of the account; they are enough when left out. Looked up at each step. */
+  readonly demand?: (account: Account) => SignInDemand;
   /** Those that we issued ourselves. */
   readonly certificates?: OwnCertificates;
   readonly limits: {

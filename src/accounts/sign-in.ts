@@ -5,10 +5,12 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { verifySignature } from '../sshkeys/signature.ts';
-import { isComplete, methodsFor, nextFactors, standsFor } from './chains.ts';
+import { methodsFor, nextFactors } from './chains.ts';
 import type { Account } from './account.ts';
-import type { Factor } from './chains.ts';
+import type { Chain, Factor } from './chains.ts';
 import { decoyChains } from './decoy.ts';
+import { askedChains, isWhole, mayBegin, satisfies } from './demands.ts';
+import type { SignInDemand } from './demands.ts';
 import { checkPassword, checkTotp } from './guessable-steps.ts';
 import { judgeKey, signedBytes, stillStands } from './publickey-step.ts';
 import type { KeyJudgement, UsedCredential } from './publickey-step.ts';
@@ -106,7 +108,12 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
 
   private next(): Factor[] {
     const account = this.account();
-    return nextFactors(account?.chains ?? decoyChains(this.parts.store.installationSalt(), this.user), this.done);
+    const decoys = (): readonly Chain[] => decoyChains(this.parts.store.installationSalt(), this.user);
+    return nextFactors(account === null ? decoys() : askedChains(account.chains, this.demand(account)), this.done);
+  }
+
+  private demand(account: Account): SignInDemand {
+    return this.parts.demand?.(account) ?? 'chains';
   }
 
   private hereAndNow() {
@@ -156,7 +163,11 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
   }
 
   private takes(account: Account | null, used: UsedCredential): boolean {
-    return this.next().includes('publickey') || (this.done.length === 0 && isWhole(account, [used]));
+    const asked = this.next().includes('publickey');
+    if (account === null) return asked;
+    const demand = this.demand(account);
+    if (asked) return mayBegin(account.chains, demand, used);
+    return this.done.length === 0 && isWhole(account.chains, demand, [used]);
   }
 
   private isOwnHostKey(claimed: Buffer): boolean {
@@ -200,8 +211,9 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
     return success;
   }
 
-  private isSatisfied({ chains }: Account): boolean {
-    return isComplete(chains, this.done) || isWhole({ chains }, this.used);
+  private isSatisfied(account: Account): boolean {
+    const demand = this.demand(account);
+    return satisfies(account.chains, demand, this.used) || isWhole(account.chains, demand, this.used);
   }
 
   private markUsed(credentials: readonly UsedCredential[], at: number): void {
@@ -223,11 +235,4 @@ export class SignIn extends SignInCourse<SignInParts, Step, SignInOutcome> {
     const certificates = this.done.length === 0 && (this.parts.certificates?.blob ?? null) !== null;
     return { result: 'failure', methods: certificates ? [...new Set(['publickey', ...methods])] : methods, partial };
   }
-}
-
-/** One certificate of ours stands for a chain by what was shown when it was issued. */
-function isWhole(account: Pick<Account, 'chains'> | null, used: readonly UsedCredential[]): boolean {
-  const [only, ...more] = used;
-  const shown = more.length === 0 ? only?.issued?.factors : undefined;
-  return shown !== undefined && account?.chains.some((chain) => standsFor(chain, shown)) === true;
 }

@@ -1,13 +1,15 @@
 /**
- * Every call that an administrator can make, over the local administration socket (run/admin.sock, 0600: whoever can
- * open it is the operator on the operator's own machine). Same shape and same rule as FRONT_CALLS in calls.ts: a call
- * that is not here does not exist, and a request is checked against its schema before a handler sees it. No answer
+ * Every call that an administrator can make: over the local administration socket (run/admin.sock, 0600: whoever can
+ * open it is the operator on the operator's own machine), and over HTTPS, where each row is an operation of its own
+ * (api/admin-operations.ts). Same shape and same rule as FRONT_CALLS in calls.ts: a call that is not here does not
+ * exist, and a request is checked against its schema before a handler sees it. No answer
  * ever holds a password, a private key or a sealed secret; the one exception is `account.totp-enrol`, whose answer is
  * the new secret, shown once.
  */
 import { z } from 'zod';
 import { FACTORS } from '../accounts/chains.ts';
-import { OVERLAP_SECONDS_MAX, SCOPES, WEB_POLICIES } from '../accounts/web/store.ts';
+import { SIGN_IN_DEMANDS } from '../accounts/demands.ts';
+import { OVERLAP_SECONDS_MAX, SCOPES, SIGN_IN_POLICIES } from '../accounts/web/store.ts';
 import { EVENT_KINDS, TARGET_KINDS } from '../events/target.ts';
 import { KINDS_OF_ACQUAINTANCE } from '../policy/budgets/acquaintances.ts';
 import { DIMENSIONS } from '../policy/budgets/windows.ts';
@@ -58,8 +60,10 @@ export type ProductRow = z.infer<typeof product>;
 
 const administrator = z.object({
   name: login,
-  /** Of the token; two people compare it over the phone. */
-  fingerprint: z.string(),
+  /** Of the token; two people compare it over the phone. Null: none, only the account of this name. */
+  fingerprint: z.string().nullable(),
+  /** Whether an account of the operator's tenant has this name: then it is the same person. */
+  account: z.boolean(),
   added: moment,
   renewed: moment,
 });
@@ -77,10 +81,12 @@ const proposal = z.object({
 });
 export type ProposalRow = z.infer<typeof proposal>;
 
+const accountKind = z.enum(['person', 'service']);
 const account = z.object({
   login,
   tenant: label,
   displayName: z.string(),
+  kind: accountKind,
   state: z.enum(['active', 'suspended']),
   administrator: z.boolean(),
   password: z.boolean(),
@@ -88,6 +94,8 @@ const account = z.object({
   keys: count,
   /** Any one of these chains signs in. */
   require: z.array(chain),
+  /** What is asked over SSH beyond them. */
+  demand: z.enum(SIGN_IN_DEMANDS),
 });
 export type AccountRow = z.infer<typeof account>;
 
@@ -263,11 +271,20 @@ const token = z.object({
   successor: id.nullable(),
 });
 export type TokenRow = z.infer<typeof token>;
-const accountKind = z.enum(['person', 'service']);
-const webPolicy = z.enum(WEB_POLICIES);
+const signInPolicy = z.enum(SIGN_IN_POLICIES);
+
+/** Of ledger/core/layout.ts; no name begins with a dot, so it leads nowhere else. */
+const ledgerPath = z
+  .string()
+  .max(300)
+  .regex(/^(vkey|heads|logs)(\/[A-Za-z0-9][A-Za-z0-9.]*)*$/);
 
 function reads<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
   return { who: 'administrator', writes: false, records: [], request, response, eyes: 'one' } as const;
+}
+/** Changes nothing, but somebody has to be able to see later that it was asked. */
+function records<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
+  return { who: 'administrator', writes: false, records: ['changed'], request, response, eyes: 'one' } as const;
 }
 function changes<Q extends z.ZodType, A extends z.ZodType>(request: Q, response: A) {
   return { who: 'administrator', writes: true, records: ['changed'], request, response, eyes: 'one' } as const;
@@ -352,7 +369,11 @@ export const ADMIN_CALLS = {
   'folder.remove': changes(z.object({ tenant: label, name: label }), nothing),
 
   'account.add': guarded(
-    z.object({ tenant: label, login, displayName: z.string().max(200), administrator: z.boolean() }),
+    z.object({
+      ...{ tenant: label, login, displayName: z.string().max(200), administrator: z.boolean() },
+      /** A person when left out. */
+      kind: accountKind.optional(),
+    }),
     account,
   ),
   'account.list': reads(z.object({ tenant: label.nullable() }), z.object({ accounts: z.array(account) })),
@@ -437,8 +458,8 @@ export const ADMIN_CALLS = {
   'sign-in.enrol': changes(z.object({ login }), z.object({ login, secret: z.string(), expires: moment })),
   'sign-in.set-kind': guarded(z.object({ login, kind: accountKind }), z.object({ login, kind: accountKind })),
   'sign-in.set-policy': guarded(
-    z.object({ tenant: label, policy: webPolicy }),
-    z.object({ tenant: label, policy: webPolicy }),
+    z.object({ tenant: label, policy: signInPolicy }),
+    z.object({ tenant: label, policy: signInPolicy }),
   ),
 
   'key.host': reads(nothing, z.object({ keys: z.array(hostKey) })),
@@ -513,6 +534,18 @@ export const ADMIN_CALLS = {
       ),
     }),
   ),
+  /** What lies in a folder of the ledger, in order of name, after `after`. That somebody copies it is recorded. */
+  'ledger.list': records(
+    z.object({ folder: z.union([z.literal(''), ledgerPath]), after: z.string().max(100).nullable() }),
+    z.object({ entries: z.array(z.object({ name: z.string(), folder: z.boolean() })), more: z.boolean() }),
+  ),
+  /** Files of the ledger in base64, from `offset` on (of the first): as many as one answer holds. */
+  'ledger.read': records(
+    z.object({ files: z.array(ledgerPath).min(1).max(100), offset: count }),
+    z.object({
+      files: z.array(z.object({ path: z.string(), size: count.nullable(), bytes: z.string() })),
+    }),
+  ),
   /** Signs an evidence pack with the key of the ledger, by the SHA-256 of its manifest. */
   'ledger.sign-pack': changes(
     z.object({ digest: z.string().regex(/^[0-9a-f]{64}$/) }),
@@ -564,6 +597,21 @@ export const ADMIN_CALLS = {
     }),
   ),
 } as const satisfies Record<string, AdminCallRow>;
+
+/**
+ * Beside the guarded ones: what changes how somebody signs in, answers a secret, or agrees to what waits. From a web
+ * session it needs a strong factor that was just shown, so that a browser left open does none of it.
+ */
+export const STEP_UP_CALLS: ReadonlySet<keyof typeof ADMIN_CALLS> = new Set([
+  'approval.approve',
+  'account.password',
+  'account.totp-enrol',
+  'account.totp-remove',
+  'sign-in.enrol',
+  'key.add',
+  'key.rotate',
+  'event.rotate-secret',
+]);
 
 export type AdminCalls = typeof ADMIN_CALLS;
 export type AdminCallName = keyof AdminCalls;

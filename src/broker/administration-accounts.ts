@@ -1,5 +1,6 @@
 import type { Account, Credential } from '../accounts/account.ts';
 import type { Chain } from '../accounts/chains.ts';
+import { demandOf } from '../accounts/demands.ts';
 import type { AccountRow } from './admin-calls.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 
@@ -21,9 +22,10 @@ export function accountHandlers(parts: AdministrationParts): AccountCalls {
   const ofKind = (login: string, kind: Credential['kind']): Credential[] =>
     accounts.credentials(login).filter((credential) => credential.kind === kind);
   return {
-    'account.add': async ({ tenant, login, displayName, administrator }, by) => {
+    'account.add': async ({ tenant, login, displayName, administrator, kind = 'person' }, by) => {
       const owner = tenants.byName(tenant);
-      return accountRow(parts, await accounts.create({ tenant: owner.id, login, displayName, administrator }, by));
+      const added = { tenant: owner.id, login, displayName, administrator, kind };
+      return accountRow(parts, await accounts.create(added, by));
     },
     'account.list': ({ tenant }) => {
       const owner = tenant === null ? null : tenants.byName(tenant).id;
@@ -56,7 +58,9 @@ export function accountHandlers(parts: AdministrationParts): AccountCalls {
   };
 }
 
-function accountRow({ accounts, tenants }: AdministrationParts, account: Account): AccountRow {
+function accountRow({ accounts, tenants, web }: AdministrationParts, account: Account): AccountRow {
+  const { store } = web.parts;
+  const kind = store.kindOf(account.id);
   const { login, displayName, administrator, status, chains } = account;
   const credentials = accounts.credentials(login);
   const count = (kind: Credential['kind']): number => credentials.filter((one) => one.kind === kind).length;
@@ -64,11 +68,13 @@ function accountRow({ accounts, tenants }: AdministrationParts, account: Account
     login,
     tenant: tenants.get(account.tenant).name,
     displayName,
+    kind,
     state: status,
     administrator,
     password: count('password') > 0,
     totp: count('totp') > 0,
     keys: count('key'),
     require: chains.map((chain: Chain) => [...chain]),
+    demand: demandOf(kind, store.policyOf(account.tenant)),
   };
 }

@@ -2,11 +2,13 @@
 import { tokenFingerprint } from '../accounts/access-token.ts';
 import type { Account } from '../accounts/account.ts';
 import { change } from '../accounts/web/parts.ts';
+import { isLaxer } from '../accounts/web/store.ts';
 import type { ApiToken } from '../accounts/web/store.ts';
 import { changed } from '../ledger/changed.ts';
 import type { TokenRow } from './admin-calls.ts';
 import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
+import type { Identity } from './connections.ts';
 
 type WebCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `token.${string}` | `sign-in.${string}`>>;
 
@@ -42,16 +44,16 @@ export function webAdministration(parts: AdministrationParts): WebCalls {
       await change(web.parts, account, by, 'account.kind', { detail: { kind } }, () => {
         web.parts.store.setKind(account.id, kind);
       });
-      // What it opened as a person does not go on.
-      if (kind === 'service')
-        connections.end(
-          (one) => one.account === account.id && one.web?.webSession != null,
-          'the account is a service now',
-        );
+      // What it opened as a person does not go on, nor what it opened as a service with less than a person shows.
+      connections.end(
+        (one) => one.account === account.id && (kind === 'service' ? isOfPerson(one) : isOverSsh(one)),
+        `the account is a ${kind} now`,
+      );
       return { login, kind };
     },
     'sign-in.set-policy': async ({ tenant: name, policy }, by) => {
       const tenant = tenants.byName(name).id;
+      const before = web.parts.store.policyOf(tenant);
       await parts.write(() => {
         by.within?.();
         web.parts.store.setPolicy(tenant, policy);
@@ -64,9 +66,23 @@ export function webAdministration(parts: AdministrationParts): WebCalls {
           (one) => one.tenant === tenant && one.web?.webSession != null && !one.web.factors.includes('passkey'),
           'the tenant asks for passkeys now',
         );
+      // Which steps opened a session over SSH is not kept: a stricter policy asks for all of them again.
+      if (isLaxer(before, policy))
+        connections.end(
+          (one) => one.tenant === tenant && isOverSsh(one) && web.parts.store.kindOf(one.account) === 'person',
+          'the tenant asks for more at sign-in now',
+        );
       return { tenant: name, policy };
     },
   };
+}
+
+function isOfPerson({ web }: Identity): boolean {
+  return web?.webSession != null;
+}
+
+function isOverSsh({ web }: Identity): boolean {
+  return web == null;
 }
 
 function tokenRow(token: ApiToken, account: Account, tenant: string): TokenRow {

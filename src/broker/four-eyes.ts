@@ -7,6 +7,7 @@ import { isWeaker, spell } from '../accounts/chains.ts';
 import type { Chain } from '../accounts/chains.ts';
 import { tokenFingerprint } from '../accounts/access-token.ts';
 import { readKeyLine } from '../accounts/key-lines.ts';
+import { isLaxer } from '../accounts/web/store.ts';
 import { WaybillError } from '../base/errors.ts';
 import { keyOf } from '../policy/budgets/scopes.ts';
 import type { Scope } from '../policy/budgets/scopes.ts';
@@ -256,13 +257,14 @@ function webJudges({ accounts, tenants, web }: AdministrationParts) {
       const { id, tenant } = accounts.get(login);
       const before = store.kindOf(id);
       const summary = `account ${login} of ${tenants.get(tenant).name} is a ${kind}; before: a ${before}`;
-      return { weakens: before === 'service' && kind === 'person', tenant, summary, about: { id, before } };
+      // A person may come by browser, a service over SSH with one step: either is more than the other.
+      return { weakens: before !== kind, tenant, summary, about: { id, before } };
     },
     'sign-in.set-policy': ({ tenant: name, policy }) => {
       const { id } = tenants.byName(name);
       const before = store.policyOf(id);
-      const summary = `people of ${name} sign in over HTTPS with ${policy}; before: ${before}`;
-      return { weakens: before === 'passkey' && policy !== 'passkey', tenant: id, summary, about: { id, before } };
+      const summary = `people of ${name} sign in with ${policy}; before: ${before}`;
+      return { weakens: isLaxer(policy, before), tenant: id, summary, about: { id, before } };
     },
   } satisfies Partial<Judges>;
 }

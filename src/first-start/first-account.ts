@@ -103,7 +103,9 @@ function findFolder({ folders }: FirstAccountParts, tenant: Tenant): Folder | nu
 async function ensureAccount({ accounts }: FirstAccountParts, tenant: Tenant, key: PublicKey): Promise<void> {
   const { login } = NAMES;
   if (!accounts.list(tenant.id).some((account) => account.login === login)) {
-    await accounts.create({ tenant: tenant.id, login, displayName: 'First account', administrator: false });
+    // Nobody's own: who tries the server has the key alone.
+    const names = { login, displayName: 'First account' };
+    await accounts.create({ tenant: tenant.id, ...names, administrator: false, kind: 'service' });
   }
   const print = fingerprint(key.blob);
   const has = accounts.credentials(login).some((one) => one.kind === 'key' && one.fingerprint === print);

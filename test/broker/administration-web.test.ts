@@ -43,7 +43,7 @@ describe('administration of signing in over HTTPS', () => {
     );
   });
 
-  it('a token that administers, a laxer policy, and a service that becomes a person take two', async () => {
+  it('a token that administers, a laxer policy, and a service that becomes a person, or a person a service, take two', async () => {
     const { ada, ben } = scene.tokens;
     const admin = { ...plain, login: 'root', scopes: ['admin' as const], fingerprint: print() };
     const reference = await scene.proposed(ada, 'token.add', admin);
@@ -52,7 +52,9 @@ describe('administration of signing in over HTTPS', () => {
     await scene.proposed(ada, 'token.renew', { token: token?.id ?? '', fingerprint: print(), overlap: 0 });
     await scene.call(ada, 'sign-in.set-policy', { tenant: 'acme', policy: 'passkey' });
     await scene.proposed(ada, 'sign-in.set-policy', { tenant: 'acme', policy: 'mfa' });
-    await scene.call(ada, 'sign-in.set-kind', { login: 'anna', kind: 'service' });
+    await scene.proposed(ada, 'sign-in.set-policy', { tenant: 'acme', policy: 'one-step' });
+    const service = await scene.proposed(ada, 'sign-in.set-kind', { login: 'anna', kind: 'service' });
+    await scene.call(ben, 'approval.approve', { reference: service });
     await scene.proposed(ada, 'sign-in.set-kind', { login: 'anna', kind: 'person' });
     await assert.rejects(scene.call(ada, 'sign-in.enrol', { login: 'anna' }), { code: 'option-invalid' });
   });

@@ -483,7 +483,7 @@ describe('every change names who made it', () => {
     ['account.activate', anna],
     ['token.add', apiToken],
     ['sign-in.enrol', anna],
-    ['sign-in.set-kind', { ...anna, kind: 'service' }],
+    ['sign-in.set-kind', { ...anna, kind: 'person' }],
     ['sign-in.set-policy', { tenant: 'acme', policy: 'passkey' }],
     ['account.confirm', seen],
     ['account.forget', seen],

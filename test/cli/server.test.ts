@@ -129,7 +129,7 @@ describe('waybill and its server', () => {
     const file = path.join(server.temporary, 'carol');
     writeFileSync(file, made, { mode: 0o600 });
     writeFileSync(`${file}.pub`, `${publicKeyLine(key, 'carol')}\n`);
-    await waybill(server, ['account', 'add', 'carol', '--tenant', 'first', '--key', `${file}.pub`]);
+    await waybill(server, ['account', 'add', 'carol', '--tenant', 'first', '--key', `${file}.pub`, '--service']);
     const carol = { ...server, login: 'carol', key: file };
     const print = fingerprint(key.blob);
     for (const verb of ['remove', 'revoke']) {
@@ -155,7 +155,15 @@ describe('waybill and its server', () => {
   });
 
   it('a second server on the same data folder is refused in one line', () => {
-    const { status, stderr, stdout } = tryCommand('serve', '--data', server.data, '--sftp', '127.0.0.1:0');
+    const { status, stderr, stdout } = tryCommand(
+      'serve',
+      '--data',
+      server.data,
+      '--sftp',
+      '127.0.0.1:0',
+      '--https',
+      'none',
+    );
     assert.equal(status, 4);
     assert.match(stderr, /^waybill: .*already-running.*\n$/);
     assert.equal(stdout, '');
@@ -217,9 +225,13 @@ describe('a start that cannot be', () => {
   });
 
   it('is ended cleanly by a signal as soon as it stands', async () => {
-    const child = spawn(process.execPath, [WAYBILL, 'serve', '--data', data, '--sftp', '127.0.0.1:0'], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      [WAYBILL, 'serve', '--data', data, '--sftp', '127.0.0.1:0', '--https', 'none'],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     let log = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       log += text;

@@ -20,6 +20,7 @@ import { SqliteFiles } from '../../src/store/sqlite/files.ts';
 import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
 import { SqliteLedger } from '../../src/store/sqlite/ledger.ts';
 import { SqliteGrants } from '../../src/store/sqlite/policy.ts';
+import { SqliteWeb } from '../../src/store/sqlite/web.ts';
 
 let root = '';
 let opened: Database[] = [];
@@ -50,6 +51,7 @@ async function parts(dataFolder: string): Promise<FirstAccountParts & { database
     folders: new Folders({ store, grants, ledger, hasUploads: () => false }),
     accounts: new Accounts({
       store: new SqliteAccounts(database),
+      kinds: new SqliteWeb(database),
       sealer: keys,
       clock: SYSTEM_CLOCK,
       ledger,

@@ -31,7 +31,7 @@ describe('certificates of our own authority', { skip: skipWithout('sftp') }, () 
   });
 
   async function account(login: string, ...chains: string[]): Promise<void> {
-    await waybill(server, ['account', 'add', login, '--tenant', server.tenant]);
+    await waybill(server, ['account', 'add', login, '--tenant', server.tenant, '--service']);
     await waybill(server, ['grant', 'add', login, server.folder.slice(1)]);
     if (chains.length > 0) await waybill(server, ['account', 'require', login, ...chains]);
   }

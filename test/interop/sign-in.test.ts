@@ -31,7 +31,7 @@ describe('signing in with OpenSSH', { skip: skipWithout('sftp') }, () => {
   });
 
   async function account(login: string, ...chains: string[]): Promise<void> {
-    await waybill(server, ['account', 'add', login, '--tenant', server.tenant]);
+    await waybill(server, ['account', 'add', login, '--tenant', server.tenant, '--service']);
     await waybill(server, ['grant', 'add', login, server.folder.slice(1)]);
     if (chains.length > 0) await waybill(server, ['account', 'require', login, ...chains]);
   }
@@ -154,6 +154,33 @@ describe('signing in with OpenSSH', { skip: skipWithout('sftp') }, () => {
     const code = totpCode(secret, totpStep(Date.now()));
     await refused('by-both', { code, options: ['PreferredAuthentications=keyboard-interactive'] });
     await sftp('by-both', { key, code });
+  });
+
+  test('a person needs a second step by default, as the policy of the tenant says', async () => {
+    await waybill(server, ['tenant', 'add', 'persons']);
+    await waybill(server, ['folder', 'add', 'persons/desk']);
+    const key = await keyPair('person', '-t', 'ed25519');
+    await waybill(server, ['account', 'add', 'person', '--tenant', 'persons', '--key', `${key}.pub`]);
+    await waybill(server, ['grant', 'add', 'person', 'persons/desk']);
+    const secret = await enrol('person');
+    const listed = await waybill(server, ['account', 'list', 'persons']);
+    assert.match(listed, /person +active.* publickey\+totp/);
+    await refused('person', { key, options: ['PreferredAuthentications=publickey'] });
+    const step = totpStep(Date.now());
+    await sftp('person', { key, code: totpCode(secret, step) });
+    await waybill(server, ['tenant', 'set-policy', 'persons', 'one-step']);
+    await sftp('person', { key });
+    const session = spawn('sftp', ['-q', ...sshOptions({ ...server, key }), `person@${server.host}`], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const ended = once(session, 'exit');
+    session.stdin.write('pwd\n');
+    await once(session.stdout, 'data');
+    await waybill(server, ['tenant', 'set-policy', 'persons', 'passkey']);
+    assert.doesNotMatch(await waybill(server, ['session', 'list', '--json']), /person/);
+    session.stdin.write('pwd\nls\n');
+    assert.notEqual(((await ended) as [number | null])[0], 0);
+    await refused('person', { key, code: totpCode(secret, step + 1) });
   });
 
   test('a suspended account is out at once, and its open session ends', async () => {

@@ -47,7 +47,8 @@ export class Operator {
 
   static async start(args: readonly string[]): Promise<Operator> {
     const temporary = mkdtempSync(join(tmpdir(), 'waybill-story-'));
-    const serve = ['serve', '--data', join(temporary, 'data'), '--sftp', '127.0.0.1:0', '--json', ...args];
+    const where = ['--data', join(temporary, 'data'), '--sftp', '127.0.0.1:0', '--https', 'none'];
+    const serve = ['serve', ...where, '--json', ...args];
     const child = spawn(process.execPath, ['--import', CLOCK, WAYBILL, ...serve], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
@@ -106,7 +107,7 @@ export class Operator {
     const { calls } = this;
     await calls.call('tenant.add', { name: tenant, displayName: '' });
     await calls.call('folder.add', { tenant, name: `statements-${number}` });
-    await calls.call('account.add', { tenant, login, displayName: '', administrator: false });
+    await calls.call('account.add', { tenant, login, displayName: '', administrator: false, kind: 'service' });
     await calls.call('key.add', { login, line: await readFile(`${key}.pub`, 'utf8') });
     const folder = `statements-${number}`;
     const rights = ['list', 'read', 'write', 'delete'] as const;

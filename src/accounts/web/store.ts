@@ -63,9 +63,16 @@ export interface Enrolment {
 }
 
 export type AccountKind = 'person' | 'service';
-/** How people of a tenant sign in over HTTPS. */
-export const WEB_POLICIES = ['mfa', 'passkey'] as const;
-export type WebPolicy = (typeof WEB_POLICIES)[number];
+/**
+ * How people of a tenant sign in, over HTTPS and SSH, the laxest first. `one-step` is of SSH alone: what the chains of
+ * an account say is enough there.
+ */
+export const SIGN_IN_POLICIES = ['one-step', 'mfa', 'passkey'] as const;
+export type SignInPolicy = (typeof SIGN_IN_POLICIES)[number];
+
+export function isLaxer(policy: SignInPolicy, before: SignInPolicy): boolean {
+  return SIGN_IN_POLICIES.indexOf(policy) < SIGN_IN_POLICIES.indexOf(before);
+}
 
 /** As AccountStore: "changes" only inside the action of `write`; a change to what is not there answers false. */
 export interface WebStore {
@@ -86,7 +93,7 @@ export interface WebStore {
   enrolmentByHash(hash: Buffer): Enrolment | null;
   hasEnrolment(account: string): boolean;
   kindOf(account: string): AccountKind;
-  policyOf(tenant: string): WebPolicy;
+  policyOf(tenant: string): SignInPolicy;
 
   // ---- changes
   /** Throws `already-exists` when the token is known. */
@@ -110,5 +117,5 @@ export interface WebStore {
   /** True for exactly one caller. */
   spendEnrolment(hash: Buffer): boolean;
   setKind(account: string, kind: AccountKind): void;
-  setPolicy(tenant: string, policy: WebPolicy): void;
+  setPolicy(tenant: string, policy: SignInPolicy): void;
 }

@@ -1,12 +1,17 @@
 import { command } from '../command.ts';
+import { askedChains } from '../../accounts/demands.ts';
 import { parseChain } from '../chains.ts';
 import { addKeyLines } from '../key-lines.ts';
 import type { AccountRow, AdminCallName } from '../../broker/admin-calls.ts';
 
 const login = { doc: 'Login of the account.' } as const;
 
-function signIn(row: AccountRow): string {
-  return row.require.map((chain) => chain.join('+')).join(' or ');
+/** As it is asked for; a certificate by login and a security key that verifies its owner stand for these. */
+function signIn({ require, demand }: AccountRow): string {
+  if (demand === 'passkey') return 'a certificate by passkey or a security key that verifies';
+  return askedChains(require, demand)
+    .map((chain) => chain.join('+'))
+    .join(' or ');
 }
 
 function sentence(row: AccountRow): string {
@@ -14,14 +19,15 @@ function sentence(row: AccountRow): string {
 }
 
 /** A chain with a step that the account cannot do signs nobody in; better said now than found out by the customer. */
-function missingFor({ login, require, keys, password, totp }: AccountRow): string[] {
+function missingFor({ login, require, demand, keys, password, totp }: AccountRow): string[] {
   const has = { publickey: keys > 0, password, totp };
   const how = {
     publickey: `key add ${login} FILE`,
     password: `account password ${login}`,
     totp: `account totp ${login}`,
   };
-  const missing = [...new Set(require.flat())].filter((step) => !has[step]);
+  if (demand === 'passkey') return [];
+  const missing = [...new Set(askedChains(require, demand).flat())].filter((step) => !has[step]);
   return missing.map((step) => `${login} has no ${step} yet: waybill ${how[step]}`);
 }
 
@@ -51,6 +57,7 @@ export const ACCOUNT_COMMANDS = [
       tenant: { value: 'TENANT', doc: 'The tenant it belongs to.', required: true },
       'display-name': { value: 'TEXT', doc: 'The name that people see.', fallback: 'LOGIN' },
       administrator: { doc: 'An administrator of its tenant.' },
+      service: { doc: 'A machine, not a person: over SFTP one step signs in, over HTTPS tokens alone.' },
       key: { value: 'FILE', doc: 'Add the SSH public keys in this file (.pub or authorized_keys).', many: true },
       require: {
         value: 'CHAIN',
@@ -68,12 +75,14 @@ export const ACCOUNT_COMMANDS = [
         login: input.login,
         displayName: input['display-name'] ?? input.login,
         administrator: input.administrator,
+        kind: input.service ? 'service' : 'person',
       });
       for (const text of texts) await addKeyLines(context.server, { login: input.login }, text);
       if (chains.length > 0) await context.server.call('account.require', { login: input.login, chains });
       const { accounts } = await context.server.call('account.list', { tenant: input.tenant });
       const row = accounts.find((account) => account.login === made.login) ?? made;
       context.output.answer(row, sentence(row));
+      if (!input.service) for (const missing of missingFor(row)) context.output.note(missing);
     },
   }),
   command({
@@ -87,6 +96,7 @@ export const ACCOUNT_COMMANDS = [
         row.login,
         row.tenant,
         row.displayName,
+        row.kind,
         row.state,
         row.administrator,
         row.keys,
@@ -94,7 +104,18 @@ export const ACCOUNT_COMMANDS = [
         row.totp,
         signIn(row),
       ]);
-      const headings = ['LOGIN', 'TENANT', 'NAME', 'STATE', 'ADMIN', 'KEYS', 'PASSWORD', 'TOTP', 'SIGNS IN WITH'];
+      const headings = [
+        'LOGIN',
+        'TENANT',
+        'NAME',
+        'KIND',
+        'STATE',
+        'ADMIN',
+        'KEYS',
+        'PASSWORD',
+        'TOTP',
+        'SIGNS IN WITH',
+      ];
       output.table(answer, headings, rows, 'No accounts.');
     },
   }),

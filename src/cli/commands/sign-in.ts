@@ -1,5 +1,5 @@
 /** How people and services sign in over HTTPS. */
-import { WEB_POLICIES } from '../../accounts/web/store.ts';
+import { SIGN_IN_POLICIES } from '../../accounts/web/store.ts';
 import { WaybillError } from '../../base/errors.ts';
 import { command } from '../command.ts';
 
@@ -25,7 +25,7 @@ export const SIGN_IN_COMMANDS = [
   }),
   command({
     name: 'account kind',
-    doc: 'Say whether an account is a person or a service: a service never signs in by password or passkey over HTTPS.',
+    doc: 'Say whether an account is a person or a service: a service never signs in by password or passkey over HTTPS, and over SFTP needs no second step.',
     arguments: { login, kind: { doc: 'Either person or service.' } },
     options: {},
     async run(input, { server, output }) {
@@ -38,11 +38,16 @@ export const SIGN_IN_COMMANDS = [
   }),
   command({
     name: 'tenant set-policy',
-    doc: 'Say how people of a tenant sign in over HTTPS: mfa (passkey, or password and code) or passkey alone.',
-    arguments: { name: { doc: 'Name of the tenant.' }, policy: { doc: 'Either mfa or passkey.' } },
+    doc: 'Say how people of a tenant sign in: mfa (what a new tenant has), passkey, or one-step.',
+    details: [
+      'mfa: over HTTPS a passkey, or password and code; over SFTP two steps, a security key that asks for PIN or finger, or a certificate by login.',
+      'passkey: over HTTPS a passkey alone; over SFTP a certificate by login with one, or such a security key.',
+      'one-step: as mfa over HTTPS; over SFTP what waybill account require says is enough. Services are never asked for more than that.',
+    ],
+    arguments: { name: { doc: 'Name of the tenant.' }, policy: { doc: 'One of mfa, passkey, one-step.' } },
     options: {},
     async run(input, { server, output }) {
-      const policy = oneOf('POLICY', input.policy, WEB_POLICIES);
+      const policy = oneOf('POLICY', input.policy, SIGN_IN_POLICIES);
       const answer = await server.call('sign-in.set-policy', { tenant: input.name, policy });
       output.answer(answer, `People of ${input.name} sign in with ${policy}.`);
     },

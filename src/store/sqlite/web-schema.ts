@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS enrolments (
 CREATE TABLE IF NOT EXISTS account_kinds (
   account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE, kind TEXT NOT NULL CHECK (kind IN ('person', 'service'))
 ) STRICT;
-CREATE TABLE IF NOT EXISTS web_policies (tenant TEXT PRIMARY KEY, policy TEXT NOT NULL CHECK (policy IN ('mfa', 'passkey'))) STRICT;`;
+CREATE TABLE IF NOT EXISTS web_policies (tenant TEXT PRIMARY KEY, policy TEXT NOT NULL CHECK (policy IN ('one-step', 'mfa', 'passkey'))) STRICT;`;
 
 type Row = Record<string, SQLOutputValue>;
 

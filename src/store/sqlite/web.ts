@@ -4,7 +4,7 @@ import type {
   ApiToken,
   Enrolment,
   Passkey,
-  WebPolicy,
+  SignInPolicy,
   WebSession,
   WebStore,
 } from '../../accounts/web/store.ts';
@@ -193,11 +193,11 @@ export class SqliteWeb implements WebStore {
     this.sql.setKind.run(account, kind);
   }
 
-  policyOf(tenant: string): WebPolicy {
-    return (this.sql.policy.get(tenant)?.['policy'] ?? 'mfa') as WebPolicy;
+  policyOf(tenant: string): SignInPolicy {
+    return (this.sql.policy.get(tenant)?.['policy'] ?? 'mfa') as SignInPolicy;
   }
 
-  setPolicy(tenant: string, policy: WebPolicy): void {
+  setPolicy(tenant: string, policy: SignInPolicy): void {
     this.sql.setPolicy.run(tenant, policy);
   }
 }
