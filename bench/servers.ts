@@ -134,6 +134,7 @@ export async function serveWaybill(
       '1000',
       // Budgets stay on and count; a bench reads more in a minute than people do in a month.
       ...(knowsBudgets(home) ? ['--budget-initial', BENCH_BUDGET] : []),
+      ...(servesHttpsByItself(home) ? ['--https', 'none'] : []),
       ...words,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
@@ -167,6 +168,10 @@ export async function startWaybill(work: Workspace, root: string | null = null):
     pid: child.pid ?? 0,
     stop: () => stopChild(child),
   };
+}
+
+function servesHttpsByItself(home: string): boolean {
+  return readFileSync(join(home, 'src/config/options.ts'), 'utf8').includes('httpsAddress');
 }
 
 function knowsBudgets(home: string): boolean {

@@ -5,7 +5,6 @@
 import { WaybillError } from './base/errors.ts';
 import { createLog } from './base/log.ts';
 import type { Broker } from './broker/broker.ts';
-import type { TlsIdentity } from './broker/calls.ts';
 import { prepareDataFolder } from './config/data-folder.ts';
 import type { DataFolder } from './config/data-folder.ts';
 import type { ServerOptions } from './config/options.ts';
@@ -14,14 +13,14 @@ import type { Address } from './config/values.ts';
 import { completeFirstStart, OPERATOR_TENANT } from './first-start/first-account.ts';
 import type { FirstAccount } from './first-start/first-account.ts';
 import { firstEnrolment } from './first-start/first-administrator.ts';
-import { openTlsIdentity, tlsFiles, watchTlsFiles } from './first-start/tls-identity.ts';
-import type { TlsFiles } from './first-start/tls-identity.ts';
+import { watchTlsFiles } from './first-start/tls-identity.ts';
 import type { LoadedHostKey } from './first-start/host-keys.ts';
 import { rootKeyProviders } from './keys/providers.ts';
 import { fingerprint } from './sshkeys/public-key.ts';
 import { lockFolder } from './store/sqlite/folder-lock.ts';
 import { startAdministration } from './startup/administration.ts';
 import { startBroker } from './startup/broker.ts';
+import { enrolmentLink, httpsAddresses, openTls, ownOrigins } from './startup/https.ts';
 import { openRooms } from './startup/rooms.ts';
 import { startAuthorities, startKeyActs, startSweeping } from './startup/rounds.ts';
 import type { Undo } from './startup/undo.ts';
@@ -32,8 +31,10 @@ export interface Ready {
   readonly listeners: readonly (Address & { readonly profile: 'default' | 'legacy' | 'https' })[];
   /** Null when its key file has been taken away. */
   readonly first: FirstAccount | null;
-  /** The secret by which the first administrator enrols over HTTPS; null once it was used. */
+  /** The link by which the first administrator enrols; without HTTPS only its secret; null once it was used. */
   readonly enrol: string | null;
+  /** What pins the key of HTTPS, for --trust; null where it is not served. */
+  readonly tlsKey: string | null;
   /** Whether this start made the data folder's content. */
   readonly created: boolean;
   readonly fronts: readonly number[];
@@ -63,7 +64,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const folder = prepareDataFolder(options.data);
     lock(folder, undo);
     const rooms = await openRooms(folder, rootKeys(folder.rootKey), options, log, undo);
-    const tls = options.https.length === 0 ? null : await openTls(options, folder);
+    const tls = httpsAddresses(options).length === 0 ? null : await openTls(options, folder);
     const broker = await startBroker(options, rooms, banner, tls?.identity ?? null, undo);
     if (tls !== null)
       undo.push(
@@ -73,13 +74,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       );
     const keyActs = startKeyActs(rooms, broker, undo);
     const listeners = await listen(options, broker);
+    const overHttps = listeners.filter(({ profile }) => profile === 'https');
+    if (options['https-origin'].length === 0) rooms.web.origins.add(ownOrigins(overHttps));
     const { first, created } = await completeFirstStart({
       dataFolder: folder.root,
       ...rooms,
       defaultQuota: options.quota,
     });
     const operator = rooms.tenants.list().find(({ name }) => name === OPERATOR_TENANT);
-    const enrol =
+    const secret =
       operator === undefined ? null : await firstEnrolment({ ...rooms, dataFolder: folder.root }, operator.id);
     await startAdministration(options, folder, { ...rooms, keyActs }, broker, listeners, undo);
     await startAuthorities(options, rooms, broker, undo);
@@ -93,7 +96,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const ready = {
       listeners,
       first,
-      enrol,
+      enrol: enrolmentLink(overHttps.length === 0 ? null : rooms.web.origins.first, secret),
+      tlsKey: broker.tlsKey,
       created,
       fronts: broker.frontPids,
       sftp: firstAddress(listeners, rooms.hostKeys),
@@ -120,22 +124,12 @@ function lock(folder: DataFolder, undo: Undo[]): void {
   });
 }
 
-async function openTls(
-  options: ServerOptions,
-  folder: DataFolder,
-): Promise<{ files: TlsFiles; identity: TlsIdentity }> {
-  const files = tlsFiles(folder.keys, options['tls-cert'], options['tls-key']);
-  const names = options.https.map(({ host }) => host).filter((host) => host !== '0.0.0.0' && host !== '::');
-  const identity = await openTlsIdentity(files, [...names, '127.0.0.1', '::1'], Date.now());
-  return { files, identity };
-}
-
 async function listen(options: ServerOptions, broker: Broker): Promise<Ready['listeners'][number][]> {
   const bound: Ready['listeners'][number][] = [];
   for (const [profile, addresses] of [
     ['default', options.sftp],
     ['legacy', options['sftp-legacy']],
-    ['https', options.https],
+    ['https', httpsAddresses(options)],
   ] as const) {
     for (const address of addresses) bound.push({ ...(await broker.listen(address, profile)), profile });
   }

@@ -66,7 +66,7 @@ export const ERRORS = {
   'login-expired': 'The request is over: it was used, too old, or never there. Begin again with: waybill login',
   'login-elsewhere':
     'The machine that asks is not where this browser is. Confirm it in a browser of that machine or its network.',
-  'address-in-use': 'The address is taken by another program. Choose another with --sftp ADDRESS:PORT.',
+  'address-in-use': 'The address is taken by another program. Choose another with --sftp or --https ADDRESS:PORT.',
   held: 'Held: more would leave than is usual. A second person has to approve it, by the reference; then try again, and it goes on.',
   'flow-refused':
     'The grant does not allow this from here, at this time or once more. The message says what it allows.',

@@ -25,6 +25,7 @@ export async function welcome(ready: Ready, around: Surroundings): Promise<strin
     ...listeners.map(
       (at) => `  ${PROFILES[at.profile]} ${addressText(at)}${at.profile === 'legacy' ? ' (older clients)' : ''}`,
     ),
+    ...(ready.tlsKey === null ? [] : [`  HTTPS key    ${ready.tlsKey}`]),
     ...around.hostKeys.map(
       (key, index) => `  ${index === 0 ? 'Host keys' : '         '}    ${key.fingerprint} ${key.algorithm}`,
     ),
@@ -35,7 +36,7 @@ export async function welcome(ready: Ready, around: Surroundings): Promise<strin
       `Keep a copy of ${near(path.join(around.dataFolder, 'keys'))} in another place: without the root key the content is lost.`,
       '',
     );
-  return [...lines, ...(await tryIt(ready, around)), 'Stop with Ctrl-C.'].join('\n');
+  return [...lines, ...(await tryIt(ready, around)), ...enrolment(ready), 'Stop with Ctrl-C.'].join('\n');
 }
 
 async function tryIt({ first, sftp }: Ready, around: Surroundings): Promise<string[]> {
@@ -48,6 +49,17 @@ async function tryIt({ first, sftp }: Ready, around: Surroundings): Promise<stri
     `-o UserKnownHostsFile=${near(knownHosts)} ${first.login}@${host}`,
   ];
   return ['Try it from another terminal:', '', `  ${words.join(' ')}`, `  sftp> put README.md ${first.folder}/`, ''];
+}
+
+/** The link stands alone on its line, so that a terminal opens it whole. */
+function enrolment({ enrol, listeners }: Ready): string[] {
+  if (enrol === null || !listeners.some(({ profile }) => profile === 'https')) return [];
+  return [
+    'Set up the first administrator in a browser, within a day (whoever has the link can):',
+    '',
+    `  ${enrol}`,
+    '',
+  ];
 }
 
 /** A server that listens everywhere is reached here by the loopback address. */

@@ -11,6 +11,7 @@ import {
   byteCount,
   certifiedName,
   filePath,
+  httpsAddress,
   network,
   oneOf,
   serviceAddress,
@@ -51,15 +52,16 @@ export const OPTIONS = {
     check: address,
   },
   https: {
-    value: 'ADDRESS:PORT',
+    value: 'ADDRESS:PORT|none',
+    fallback: '127.0.0.1:8443',
     many: true,
-    doc: 'Where HTTPS is served (the API); nowhere when left out. Port 0 picks a free one.',
-    check: address,
+    doc: 'Where HTTPS is served (pages to sign in, and the API); port 0 picks a free one, none is nowhere. May be given more than once.',
+    check: httpsAddress,
   },
   'https-origin': {
     value: 'https://HOST[:PORT]',
     many: true,
-    doc: 'The address that people see in their browser; passkeys belong to its host name. May be given more than once.',
+    doc: 'The address that people see in their browser; passkeys belong to its host name. May be given more than once. When left out: https://localhost:PORT, for browsers on this machine.',
     check: httpsOrigin,
   },
   'breached-passwords': {

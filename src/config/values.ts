@@ -39,6 +39,11 @@ export function address(text: string): Address {
   return { host, port };
 }
 
+/** Null is nowhere. */
+export function httpsAddress(text: string): Address | null {
+  return text === 'none' ? null : address(text);
+}
+
 /** "1.2.3.400" is a mistyped address, not a name. */
 function isName(host: string): boolean {
   return NAME.test(host) && !/^[\d.]+$/.test(host);

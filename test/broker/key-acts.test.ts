@@ -21,7 +21,15 @@ suite('keys of tenants on a running server', () => {
   let given: Record<string, string> = {};
 
   async function start(more: Record<string, string> = {}): Promise<void> {
-    given = { data: folder, sftp: '127.0.0.1:0', fronts: '1', 'log-level': 'silent', penalties: 'false', ...more };
+    given = {
+      data: folder,
+      sftp: '127.0.0.1:0',
+      https: 'none',
+      fronts: '1',
+      'log-level': 'silent',
+      penalties: 'false',
+      ...more,
+    };
     server = await startServer(readOptions(given, {}));
   }
   async function stop(): Promise<void> {

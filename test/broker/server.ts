@@ -23,7 +23,8 @@ export interface Failed {
 }
 
 function start(folder: string, words: readonly string[]): ChildProcess {
-  const args = [COMMAND, 'serve', '--json', '--data', folder, '--sftp', '127.0.0.1:0', '--fronts', '1', ...words];
+  const where = ['--data', folder, '--sftp', '127.0.0.1:0', '--https', 'none'];
+  const args = [COMMAND, 'serve', '--json', ...where, '--fronts', '1', ...words];
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 

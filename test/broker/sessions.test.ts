@@ -16,7 +16,14 @@ suite('sessions', () => {
   const administration = new Administration(folder, () => null);
   let server: RunningServer | null = null;
   before(async () => {
-    const given = { data: folder, sftp: '127.0.0.1:0', fronts: '2', 'log-level': 'silent', penalties: 'false' };
+    const given = {
+      data: folder,
+      sftp: '127.0.0.1:0',
+      https: 'none',
+      fronts: '2',
+      'log-level': 'silent',
+      penalties: 'false',
+    };
     server = await startServer(readOptions(given, {}));
   });
   after(async () => {
@@ -129,7 +136,14 @@ suite('sessions', () => {
     }
     await server?.stop();
     await gone;
-    const given = { data: folder, sftp: '127.0.0.1:0', fronts: '1', 'log-level': 'silent', penalties: 'false' };
+    const given = {
+      data: folder,
+      sftp: '127.0.0.1:0',
+      https: 'none',
+      fronts: '1',
+      'log-level': 'silent',
+      penalties: 'false',
+    };
     administration.close();
     server = await startServer(readOptions(given, {}));
     const again = await signIn();

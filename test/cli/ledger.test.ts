@@ -60,6 +60,8 @@ before(async () => {
     at('data'),
     '--sftp',
     '127.0.0.1:0',
+    '--https',
+    'none',
     '--fronts',
     '1',
     '--json',

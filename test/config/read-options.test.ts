@@ -37,6 +37,8 @@ suite('options', () => {
     assert.equal(options.data, path.resolve('data'));
     assert.deepEqual(options.sftp, [{ host: '0.0.0.0', port: 2022 }]);
     assert.deepEqual(options['sftp-legacy'], []);
+    assert.deepEqual(options.https, [{ host: '127.0.0.1', port: 8443 }]);
+    assert.deepEqual(readOptions({ https: 'none' }, {}).https, [null]);
     assert.equal(options.json, false);
     assert.equal(options.quota, null);
     assert.ok(options.fronts >= 1);

@@ -28,6 +28,8 @@ const failure = (args: string[] = []): Promise<string> =>
     data,
     '--sftp',
     '127.0.0.1:0',
+    '--https',
+    'none',
     '--json',
     ...args,
   ]).then(

@@ -43,7 +43,7 @@ suite('a process with the permissions of a front', () => {
   before(async () => {
     await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
     server = await startServer(
-      readOptions({ data: folder, sftp: '127.0.0.1:0', fronts: '1', 'log-level': 'silent' }, {}),
+      readOptions({ data: folder, sftp: '127.0.0.1:0', https: 'none', fronts: '1', 'log-level': 'silent' }, {}),
     );
     writeFileSync(path.join(folder, 'blobs', BLOB), 'content');
     report = await probe(folder, (listener.address() as AddressInfo).port, true);

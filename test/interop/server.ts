@@ -46,7 +46,17 @@ export function spawnServer(
 ): ChildProcessByStdio<null, Readable, Readable> {
   return spawn(
     process.execPath,
-    [join(project, COMMAND), 'serve', '--data', join(temporary, 'data'), '--sftp', '127.0.0.1:0', '--json', ...args],
+    [
+      join(project, COMMAND),
+      'serve',
+      '--data',
+      join(temporary, 'data'),
+      '--sftp',
+      '127.0.0.1:0',
+      ...['--https', 'none'],
+      '--json',
+      ...args,
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );
 }

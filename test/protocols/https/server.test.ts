@@ -43,7 +43,8 @@ suite('a real server over HTTPS', () => {
   let log = '';
 
   const start = async (...words: string[]): Promise<Ready> => {
-    const args = [COMMAND, 'serve', '--json', '--data', data, '--sftp', '127.0.0.1:0', '--fronts', '1', ...words];
+    const where = ['--data', data, '--sftp', '127.0.0.1:0', '--https', 'none'];
+    const args = [COMMAND, 'serve', '--json', ...where, '--fronts', '1', ...words];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
     server = child;
     child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text));
