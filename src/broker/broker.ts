@@ -4,6 +4,7 @@ import type { Certificate } from '../sshkeys/certificate.ts';
 import type { Retries } from '../base/retries.ts';
 import type { Log } from '../base/log.ts';
 import type { Networks } from '../base/addresses.ts';
+import { keyPin } from '../base/key-pin.ts';
 import type { Address } from '../config/values.ts';
 import type { Files } from '../files/files.ts';
 import type { Ledger } from '../ledger/ledger.ts';
@@ -154,6 +155,11 @@ export class Broker {
 
   get frontCount(): number {
     return this.processes.length;
+  }
+
+  /** What pins the key of the HTTPS door; null where there is none. */
+  get tlsKey(): string | null {
+    return this.tls === null ? null : keyPin(this.tls.certificate);
   }
 
   get frontPids(): number[] {

@@ -2,10 +2,11 @@
  * How a command knows that it talks to the right server: authorities that this machine trusts, authorities (or the server's
  * own certificate) in a file, or the key of the server by its fingerprint, whatever its certificate says.
  */
-import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
+import { timingSafeEqual, X509Certificate } from 'node:crypto';
 import { getCACertificates } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { WaybillError } from '../base/errors.ts';
+import { keyDigest } from '../base/key-pin.ts';
 import type { OptionSpec } from './command.ts';
 
 export type Trust =
@@ -62,8 +63,3 @@ export function distrust(socket: TLSSocket, trust: Trust, name: string): Waybill
   return new WaybillError('server-untrusted', `the certificate of ${name} cannot be trusted (${why}); ${key}`);
 }
 
-function keyDigest(certificate: X509Certificate): Buffer {
-  return createHash('sha256')
-    .update(certificate.publicKey.export({ type: 'spki', format: 'der' }))
-    .digest();
-}

@@ -48,6 +48,8 @@ export async function startAdministration(
       pid: process.pid,
       started,
       sftp: listeners.filter(({ profile }) => profile !== 'https').map(({ host, port }) => ({ host, port })),
+      https: listeners.filter(({ profile }) => profile === 'https').map(({ host, port }) => ({ host, port })),
+      tlsKey: broker.tlsKey,
       fronts: broker.frontCount,
       connections: connections.count,
       sessions: connections.list().length,

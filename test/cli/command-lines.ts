@@ -123,6 +123,8 @@ export const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
     pid: 1,
     started: '2026-01-01T00:00:00Z',
     sftp: [{ host: '::1', port: 2022 }],
+    https: [{ host: '::1', port: 8443 }],
+    tlsKey: 'sha256/x',
     fronts: 2,
     connections: 1,
     sessions: 1,

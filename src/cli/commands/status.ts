@@ -8,8 +8,10 @@ export const STATUS_COMMAND = command({
   async run(_input, { server, output }) {
     const status = await server.call('server.status', {});
     const addresses = status.sftp.map(({ host, port }) => `${host}:${port}`).join(', ');
+    const web = status.https.map(({ host, port }) => `${host}:${port}`).join(', ');
     const people = [
       `Waybill ${status.version} runs as process ${status.pid} since ${status.started}.`,
+      ...(status.tlsKey === null ? [] : [`HTTPS on ${web}; its key is ${status.tlsKey}`]),
       `SFTP on ${addresses}; ${status.fronts} fronts, ${status.connections} connections, ${status.sessions} sessions.`,
     ];
     output.answer(status, people.join('\n'));
