@@ -111,6 +111,24 @@ export const TOKEN_COMMANDS = [
       await withToken(input, context, (print) => context.server.call('token.renew', { ...wish, fingerprint: print }));
     },
   }),
+  command({
+    name: 'token make',
+    doc: 'Make an API token on this machine, and print its fingerprint. Nothing is sent anywhere.',
+    details: [
+      'Give the fingerprint where you are signed in as a person (POST /api/v1/account/tokens), or to an administrator for waybill token add.',
+    ],
+    arguments: {},
+    options: TOKEN_OPTIONS,
+    local: 'nothing is sent anywhere.',
+    async run(input, { output }) {
+      const made = await makeToken(input['token-out'], { make: newApiToken, hash: hashApiToken });
+      const { fingerprint: print, shown } = made;
+      output.answer(
+        { fingerprint: print, ...(shown === null ? {} : { token: shown }) },
+        `${shown === null ? '' : `${shown}\n`}Fingerprint: ${print}`,
+      );
+    },
+  }),
 ];
 
 function scopesOf(text: string): (typeof SCOPES)[number][] {
