@@ -15,6 +15,7 @@ import { KINDS_OF_ACQUAINTANCE } from '../policy/budgets/acquaintances.ts';
 import { DIMENSIONS } from '../policy/budgets/windows.ts';
 import type { Right } from '../policy/rights.ts';
 import type { CallRow } from './calls.ts';
+import { SSO_ADMIN_CALLS } from './sso-admin-calls.ts';
 
 const nothing = z.object({});
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
@@ -306,6 +307,9 @@ export const ADMIN_CALLS = {
       pid: count,
       started: moment,
       sftp: z.array(z.object({ host: z.string(), port: count })),
+      https: z.array(z.object({ host: z.string(), port: count })),
+      /** "sha256/" and the SHA-256 of the key of HTTPS in base64, for --trust; null where it is not served. */
+      tlsKey: z.string().nullable(),
       fronts: count,
       connections: count,
       sessions: count,
@@ -461,6 +465,8 @@ export const ADMIN_CALLS = {
     z.object({ tenant: label, policy: signInPolicy }),
     z.object({ tenant: label, policy: signInPolicy }),
   ),
+
+  ...SSO_ADMIN_CALLS,
 
   'key.host': reads(nothing, z.object({ keys: z.array(hostKey) })),
 

@@ -22,6 +22,7 @@ import type { AdminCalls, AdminResponse } from './admin-calls.ts';
 import type { Caller } from './calls.ts';
 import type { Connections } from './connections.ts';
 import type { Handlers } from './dispatch.ts';
+import type { SingleSignOn } from '../sso/single-sign-on.ts';
 import type { WebRooms } from './web-rooms.ts';
 
 /**
@@ -55,6 +56,7 @@ export interface AdministrationParts {
   readonly certificates: { readonly authority: OwnAuthority; readonly hostLine: () => string | null };
   readonly keyLife: KeyLife;
   readonly web: Pick<WebRooms, 'parts' | 'tokens' | 'enrolments'>;
+  readonly sso: SingleSignOn;
   /** Quota of tenants that are added without one. */
   readonly defaultQuota: number | null;
   /** One write of the metadata store. */

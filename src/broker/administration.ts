@@ -17,6 +17,7 @@ import { moment } from './administration-parts.ts';
 import type { AdminHandlers, AdministrationParts } from './administration-parts.ts';
 import { logOf } from './connections.ts';
 import type { LiveSession } from './connections.ts';
+import { ssoAdministration } from './administration-sso.ts';
 import { webAdministration } from './administration-web.ts';
 import { tenantHandlers } from './administration-tenants.ts';
 import { guard } from './guard.ts';
@@ -36,6 +37,7 @@ export function administrationHandlers(parts: AdministrationParts): AdminHandler
     ...administratorHandlers(parts),
     ...budgetHandlers(parts),
     ...webAdministration(parts),
+    ...ssoAdministration(parts),
     ...eventHandlers(parts),
     ...ledgerHandlers(parts),
     'server.status': () => parts.status(),

@@ -17,6 +17,7 @@ import { fingerprint } from '../sshkeys/public-key.ts';
 import type { AdminRequest, GuardedCall } from './admin-calls.ts';
 import type { AdminActing, AdministrationParts } from './administration-parts.ts';
 import { eventJudges } from './administration-events.ts';
+import { ssoJudges } from './administration-sso.ts';
 import { findGrant } from './administration-grants.ts';
 import { findKey } from './administration-keys.ts';
 import { plainKey } from './certificates.ts';
@@ -45,6 +46,7 @@ export function judges(parts: AdministrationParts): Judges {
     ...budgetJudges(parts),
     ...administratorJudges(parts),
     ...webJudges(parts),
+    ...ssoJudges(parts),
     ...eventJudges(parts),
   };
 }

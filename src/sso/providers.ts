@@ -57,7 +57,7 @@ export class Providers {
   }
 
   /** Throws what `add` would; changes nothing. */
-  check(spec: Omit<ProviderSpec, 'clientSecret'>): void {
+  check(spec: ProviderSpec): void {
     const { store, allow } = this.parts;
     if (!NAME.test(spec.name))
       throw invalid('its name stands in addresses; allowed are 1 to 40 of a-z, 0-9 and "-", not "-" at an end');
@@ -66,6 +66,7 @@ export class Providers {
     if (store.providers().length >= PROVIDERS_MAX) throw invalid(`there are ${PROVIDERS_MAX} already`);
     if (!PRINTABLE.test(spec.clientId)) throw invalid('a client id has 1 to 255 printable characters of ASCII');
     checkIssuer(spec.issuer, allow);
+    checkSecret(spec.clientSecret);
     checkTerms(spec);
     try {
       if (spec.ca !== null) new X509Certificate(spec.ca);
@@ -189,7 +190,7 @@ export class Providers {
   }
 
   private seal(id: string, clientSecret: string): Buffer {
-    if (!PRINTABLE.test(clientSecret)) throw invalid('a client secret has 1 to 255 printable characters of ASCII');
+    checkSecret(clientSecret);
     return this.parts.sealer.seal(purposeOf(id), Buffer.from(clientSecret));
   }
 
@@ -221,6 +222,10 @@ function purposeOf(id: string): string {
 
 function termsOf({ title, multiFactor, listed, requireAcr, requireAmr }: ProviderTerms) {
   return { title, multiFactor, listed, requireAcr: [...requireAcr], requireAmr: [...requireAmr] };
+}
+
+function checkSecret(clientSecret: string): void {
+  if (!PRINTABLE.test(clientSecret)) throw invalid('a client secret has 1 to 255 printable characters of ASCII');
 }
 
 function checkTerms({ title, requireAcr, requireAmr }: ProviderTerms): void {

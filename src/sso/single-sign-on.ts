@@ -13,7 +13,7 @@ import type { Log } from '../base/log.ts';
 import { changed } from '../ledger/changed.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import { checkShown } from './addresses.ts';
-import type { ExchangeAnswer, IdentityClient } from './calls.ts';
+import type { DiscoverAnswer, ExchangeAnswer, IdentityClient } from './calls.ts';
 import { judgeIdToken } from './id-token.ts';
 import type { Person } from './id-token.ts';
 import type { Provider, SsoLink } from './provider.ts';
@@ -175,6 +175,13 @@ export class SingleSignOn {
     const about = { account: link.account, credential: link.id };
     this.parts.ledger?.append(tenant, changed('sso.bind', { ...about, detail }));
     return true;
+  }
+
+  /** What the provider says about itself now; for administrators, who are told why it cannot. */
+  async test(name: string): Promise<DiscoverAnswer> {
+    const provider = this.providers.byName(name);
+    this.forget(provider.id);
+    return this.parts.identity(provider).discover();
   }
 
   /** It was changed or removed. */

@@ -134,7 +134,10 @@ export async function openRooms(
     report,
   });
   undo.push(web.start());
-  const holds = (tenant: string): string | null => (accounts.list(tenant).length > 0 ? 'accounts' : null);
+  const holds = (tenant: string): string | null => {
+    if (accounts.list(tenant).length > 0) return 'accounts';
+    return sso.providers.store.providers().some((one) => one.tenant === tenant) ? 'identity providers' : null;
+  };
   const tenants = new Tenants({ store: fileStore, keys, ledger, holds });
   const hasUploads = (directory: number): boolean => files.hasUploads(directory);
   const folders = new Folders({ store: fileStore, grants, ledger, hasUploads });
@@ -165,7 +168,20 @@ export async function openRooms(
   const authorities = await openAuthorities(options, folder, database, { accountStore, web, sso }, ledger);
   const keyLife = new KeyLife({ store: accountStore, clock: SYSTEM_CLOCK, ledger });
   const administration = openRemoteAdministration({ database, ledger, accountStore, tenants, web, log });
-  return { log, ...opened, out, events: out.events, accountStore, accounts, web, sso, administration, hostKeys, ...authorities, keyLife };
+  return {
+    log,
+    ...opened,
+    out,
+    events: out.events,
+    accountStore,
+    accounts,
+    web,
+    sso,
+    administration,
+    hostKeys,
+    ...authorities,
+    keyLife,
+  };
 }
 
 async function openAuthorities(

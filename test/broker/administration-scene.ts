@@ -27,6 +27,7 @@ import { generateHostKey, parseHostKey } from '../../src/sshkeys/host-key.ts';
 import { formatPrivateKey } from '../../src/sshkeys/private-key.ts';
 import { SqliteEvents } from '../../src/store/sqlite/events.ts';
 import { SqliteKeys } from '../../src/store/sqlite/keys.ts';
+import { openSingleSignOn } from '../../src/startup/single-sign-on.ts';
 import { openWebRooms } from '../../src/broker/web-rooms.ts';
 import { operatorAccounts } from '../../src/startup/administrators.ts';
 import { SqliteWeb } from '../../src/store/sqlite/web.ts';
@@ -127,6 +128,7 @@ export class AdministrationScene {
       budgets: world.budgets,
       acquaintances: world.acquaintances,
       events,
+      sso: openSingleSignOn({ database, accountStore, sealer: keys, ledger, log: SILENT, allow: ['127.0.0.1'] }, []),
       web: openWebRooms({
         ...{ store: new SqliteWeb(database), accountStore, accounts, sealer: keys, ledger, clock },
         ...{ issuer: 'Waybill', origins: [], tokenIdleDays: null, report: (error) => world.failures.push(error) },

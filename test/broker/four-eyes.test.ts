@@ -522,6 +522,12 @@ describe('every change names who made it', () => {
     'hold.approve',
     'ledger.sign-pack',
     'hold.deny',
+    // test/sso/administration.test.ts
+    'sso.add',
+    'sso.set',
+    'sso.remove',
+    'sso.link',
+    'sso.unlink',
   ];
 
   it('for each call that changes something', async () => {

@@ -114,6 +114,15 @@ const session = {
   stored: 2,
 };
 const revocation = { kind: 'key', authority: null, value: 'SHA256:x', revoked: '2026-01-01T00:00:00Z' };
+const provider = {
+  ...{ name: 'corp', tenant: 't', title: 'Corp', issuer: 'https://id.example.org', clientId: 'waybill', claim: 'sub' },
+  ...{ multiFactor: true, listed: false, requireAcr: [], requireAmr: ['mfa'], links: 1, keys: [] },
+  ...{ added: '2026-01-01T00:00:00Z', callback: '/sign-in/sso-callback/corp' },
+};
+const link = {
+  ...{ login: 'anna', tenant: 't', provider: 'corp', subject: null, expected: 'anna@example.org' },
+  ...{ added: '2026-01-01T00:00:00Z', lastUsed: null },
+};
 const nothing = {};
 
 /** Every call once, with an answer of the right form. */
@@ -167,6 +176,20 @@ export const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'sign-in.enrol': { login: 'anna', secret: 'wbe_x', expires: '2026-11-24T12:00:00.000Z' },
   'sign-in.set-kind': { login: 'anna', kind: 'service' },
   'sign-in.set-policy': { tenant: 't', policy: 'passkey' },
+  'sso.add': provider,
+  'sso.list': { providers: [provider] },
+  'sso.set': provider,
+  'sso.test': {
+    ...{ name: 'corp', issuer: 'https://id.example.org', callback: '/sign-in/sso-callback/corp' },
+    authorizationEndpoint: 'https://id.example.org/auth',
+    tokenEndpoint: 'https://id.example.org/token',
+    keysEndpoint: 'https://id.example.org/jwks',
+    algorithms: ['RS256'],
+  },
+  'sso.remove': { links: 1, ended: 1 },
+  'sso.link': link,
+  'sso.unlink': { ended: 1 },
+  'sso.links': { links: [link] },
   'grant.add': grant,
   'grant.list': { grants: [grant] },
   'grant.remove': nothing,
@@ -270,6 +293,14 @@ export const LINES: Readonly<Record<string, string>> = {
   'tenant set-policy': 'tenant set-policy t passkey',
   'token add': 'token add anna --scopes files:read --from 192.0.2.0/24 --expires 30d',
   'token list': 'token list',
+  'sso add': 'sso add t corp --issuer https://id.example.org --client-id waybill --require-amr mfa',
+  'sso list': 'sso list',
+  'sso set': 'sso set corp --multi-factor --unlisted',
+  'sso test': 'sso test corp',
+  'sso remove': 'sso remove corp',
+  'sso link': 'sso link anna corp anna@example.org',
+  'sso unlink': 'sso unlink anna corp',
+  'sso links': 'sso links --provider corp',
   'token remove': `token remove ${'ab'.repeat(16)}`,
   'token renew': `token renew ${'ab'.repeat(16)} --overlap 2d`,
   'grant add': 'grant add anna f --rights list,read',

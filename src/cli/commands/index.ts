@@ -15,6 +15,7 @@ import { INVESTIGATE_COMMAND } from './investigate.ts';
 import { KEY_COMMANDS } from './key.ts';
 import { KEY_LIFE_COMMANDS } from './key-life.ts';
 import { LEDGER_COMMANDS } from './ledger.ts';
+import { LOGIN_COMMANDS } from './login.ts';
 import { PACK_COMMAND } from './pack.ts';
 import { PRODUCT_COMMANDS } from './product.ts';
 import { ROOTKEY_COMMANDS } from './rootkey.ts';
@@ -22,6 +23,7 @@ import { SERVE_COMMAND } from './serve.ts';
 import { SIGN_IN_COMMANDS } from './sign-in.ts';
 import { TOKEN_COMMANDS } from './token.ts';
 import { SESSION_COMMANDS } from './session.ts';
+import { SSO_COMMANDS } from './sso.ts';
 import { STATUS_COMMAND } from './status.ts';
 import { TENANT_COMMANDS } from './tenant.ts';
 import { VERIFY_COMMAND } from './verify.ts';
@@ -42,7 +44,9 @@ export const COMMANDS: readonly Command[] = [
   ...ROOTKEY_COMMANDS,
   ...SESSION_COMMANDS,
   ...SIGN_IN_COMMANDS,
+  ...SSO_COMMANDS,
   ...TOKEN_COMMANDS,
+  ...LOGIN_COMMANDS,
   ...ADMINISTRATOR_COMMANDS,
   ...APPROVAL_COMMANDS,
   ...BUDGET_COMMANDS,
@@ -67,6 +71,8 @@ export const GROUPS: readonly Group[] = [
   { name: 'grant', doc: 'Who may do what in which folder.' },
   { name: 'key', doc: 'SSH keys and certificate authorities that sign in, revocation, host keys.' },
   { name: 'rootkey', doc: 'The root key that everything is wrapped with: where it is, its versions, rotation.' },
+  { name: 'sso', doc: 'Single sign-on: identity providers of tenants, and who is linked with them.' },
+  ...LOGIN_COMMANDS.map(({ name, doc }) => ({ name, doc })),
   { name: 'token', doc: 'API tokens of accounts: add, list, renew, remove.' },
   { name: 'session', doc: 'Sessions that are open now: list and end them.' },
   { name: 'administrator', doc: 'People of the operator by name: add, list, renew their tokens, remove.' },
