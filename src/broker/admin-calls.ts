@@ -100,8 +100,8 @@ const account = z.object({
 });
 export type AccountRow = z.infer<typeof account>;
 
-/** What a grant asks beside its rights: policy/flow.ts. */
-const policy = z.object({
+/** What a grant asks beside its rights: policy/flow.ts. Strict: a condition that this server does not know is not dropped. */
+const policy = z.strictObject({
   readOnce: z.boolean(),
   addresses: z.array(z.string().max(64)).max(256),
   hours: z.array(z.string().max(120)).max(20),
@@ -158,9 +158,9 @@ const issuedLine = z.object({ issued, certificate: z.string() });
 /** A key; or certificates of an authority, by serial number or key id. */
 const keyOrFingerprint = z.string().max(32_768);
 const revoked = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('key'), key: keyOrFingerprint }),
-  z.object({ kind: z.literal('serial'), authority: keyOrFingerprint, serial: z.string().regex(/^\d{1,20}$/) }),
-  z.object({ kind: z.literal('key-id'), authority: keyOrFingerprint, keyId: z.string().min(1).max(256) }),
+  z.strictObject({ kind: z.literal('key'), key: keyOrFingerprint }),
+  z.strictObject({ kind: z.literal('serial'), authority: keyOrFingerprint, serial: z.string().regex(/^\d{1,20}$/) }),
+  z.strictObject({ kind: z.literal('key-id'), authority: keyOrFingerprint, keyId: z.string().min(1).max(256) }),
 ]);
 const shownRevocation = z.object({
   kind: z.enum(['key', 'serial', 'key-id']),

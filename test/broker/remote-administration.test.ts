@@ -220,6 +220,30 @@ describe('who administers over HTTPS', () => {
     await remote.call(await remote.browser(olga), 'grant.add', GRANT);
   });
 
+  it('who copies the ledger is recorded, once for a copy', async () => {
+    const session = await remote.byToken(olga, ['admin']);
+    for (let calls = 0; calls < 3; calls++) await remote.call(session, 'ledger.list', { folder: 'heads', after: null });
+    await remote.call(session, 'ledger.read', { files: ['vkey'], offset: 0 });
+    const copies = remote.scene.entries('changed').filter(({ action }) => action === 'ledger.copy');
+    assert.deepEqual(
+      copies.map(({ actor }) => actor),
+      ['olga'],
+    );
+    for (const file of [
+      '../keys/root.key',
+      'heads/../../keys/root.key',
+      '/etc/passwd',
+      'heads/.p',
+      'keys/root.key',
+      '',
+    ])
+      await assert.rejects(remote.call(session, 'ledger.read', { files: [file], offset: 0 }), {
+        code: 'request-invalid',
+      });
+    for (const folder of ['..', 'heads/..', '/', 'logs/../..'])
+      await assert.rejects(remote.call(session, 'ledger.list', { folder, after: null }), { code: 'request-invalid' });
+  });
+
   it('what ends an account or its credential ends this, before the session is told', async () => {
     const { store } = remote.parts.web.parts;
     const rita = await account(remote.scene, 'operator', 'rita', true);
