@@ -101,6 +101,10 @@ export const ROOMS: readonly Room[] = [
       'base',
     ],
   },
+  // Pure: no sockets, no timers; time, chance and ciphers are given. Shared with the client, which has nothing of the server.
+  { room: 'udp/wire', imports: [] },
+  { room: 'udp/congestion', imports: [] },
+  { room: 'udp/engine', imports: ['udp/wire', 'udp/congestion'] },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.
   {

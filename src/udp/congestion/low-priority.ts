@@ -1,0 +1,144 @@
+/**
+ * The policy `low`: takes what others leave (draft-irtf-iccrg-ledbat-plus-plus in spirit, RFC 6817). The queue is kept
+ * below a delay target, so whoever fills it is given way to. Slow start ends at three quarters of the target; from time to
+ * time it slows down to see the path without its own queue. Loss that the link makes itself is told apart as in `fair`.
+ */
+import type { Controller } from './controller.ts';
+import type { RateSample } from './delivery-rate.ts';
+import { exceedsBaseline, LossBaseline } from './loss-baseline.ts';
+
+const TARGET = 25_000;
+const BASE_BUCKETS = 10;
+const BUCKET_TIME = 30_000_000;
+const INITIAL_PACKETS = 10;
+const MIN_PACKETS = 2;
+const SLOWDOWN_AFTER_ROUNDS = 2;
+/** A slowdown takes a ninth of the time (LEDBAT++, "Periodic slowdown"). */
+const SLOWDOWN_SHARE = 9;
+const LOSS_ALLOWANCE = 0.02;
+const GAIN_SPREAD = 16;
+
+export class LowPriority implements Controller {
+  window: number;
+  isWindowLimited = false;
+  readonly tripped = null;
+  private readonly mss: number;
+  private readonly baseline = new LossBaseline();
+  private readonly base = new Float64Array(BASE_BUCKETS).fill(Infinity);
+  private bucketAt: number;
+  private bucket = 0;
+  private threshold = Infinity;
+  private smoothedRtt: number;
+  private roundEnd = 0;
+  private delivered = 0;
+  private roundLeast = Infinity;
+  private roundAcked = 0;
+  private roundLost = 0;
+  private slowdownAt = Infinity;
+  private slowdownUntil = 0;
+  private startupRounds = 0;
+
+  constructor(options: { mss: number; now: number; rttGuess?: number }) {
+    this.mss = options.mss;
+    this.window = INITIAL_PACKETS * options.mss;
+    this.bucketAt = options.now;
+    this.smoothedRtt = options.rttGuess ?? 100_000;
+  }
+
+  get minRtt(): number {
+    return Math.min(...this.base);
+  }
+
+  get lossBaseline(): number {
+    return this.baseline.value;
+  }
+
+  get phase(): string {
+    return this.window < this.threshold ? 'slow-start' : 'low';
+  }
+
+  get pacingRate(): number {
+    return ((this.window < this.threshold ? 2 : 1.2) * this.window) / this.smoothedRtt;
+  }
+
+  onLost(_now: number, size: number): void {
+    this.roundLost += size;
+  }
+
+  onFeedback(sample: RateSample): void {
+    this.delivered += sample.newlyAcked;
+    this.roundAcked += sample.newlyAcked;
+    if (sample.rtt > 0) this.takeRtt(sample.now, sample.rtt);
+    if (this.window < this.threshold && this.isWindowLimited) this.window += sample.newlyAcked;
+    if (sample.hasData && sample.priorDelivered >= this.roundEnd) this.endRound(sample.now);
+    this.isWindowLimited = false;
+  }
+
+  private takeRtt(now: number, rtt: number): void {
+    if (now > this.bucketAt + BUCKET_TIME) {
+      this.bucketAt = now;
+      this.bucket = (this.bucket + 1) % BASE_BUCKETS;
+      this.base[this.bucket] = Infinity;
+    }
+    this.base[this.bucket] = Math.min(this.base[this.bucket] as number, rtt);
+    this.roundLeast = Math.min(this.roundLeast, rtt);
+    this.smoothedRtt += (rtt - this.smoothedRtt) / 8;
+  }
+
+  private endRound(now: number): void {
+    const queue = this.roundLeast === Infinity ? 0 : this.roundLeast - this.minRtt;
+    const packets = (this.roundAcked + this.roundLost) / this.mss;
+    const lost = this.roundLost / this.mss;
+    if (queue < TARGET / 4) this.baseline.addQuietRound(lost, packets);
+    this.startupRounds++;
+    const tooMuch = exceedsBaseline(lost, packets, this.lossBaseline, LOSS_ALLOWANCE);
+    if (now < this.slowdownUntil) this.window = MIN_PACKETS * this.mss;
+    else if (tooMuch && (queue > TARGET / 8 || this.startupRounds > 3)) this.lower(0.5);
+    else if (this.window < this.threshold) this.checkSlowStart(now, queue);
+    else this.follow(queue);
+    this.planSlowdown(now);
+    this.roundEnd = this.delivered;
+    this.roundLeast = Infinity;
+    this.roundAcked = 0;
+    this.roundLost = 0;
+  }
+
+  private checkSlowStart(now: number, queue: number): void {
+    if (queue < (TARGET * 3) / 4) return;
+    this.threshold = this.window;
+    if (this.slowdownAt === Infinity) this.slowdownAt = now + SLOWDOWN_AFTER_ROUNDS * this.smoothedRtt;
+  }
+
+  /** Additive increase, a gentle multiplicative decrease in proportion to how far the target is missed. */
+  private follow(queue: number): void {
+    if (queue <= TARGET) {
+      const gain = 1 / Math.min(GAIN_SPREAD, Math.ceil((2 * TARGET) / Math.max(this.minRtt, 1)));
+      // A window of a long, fast link would take minutes packet by packet: a share of the free room is taken as well.
+      this.window += gain * this.mss + this.window * 0.05 * (1 - queue / TARGET);
+    } else this.lower(Math.max(0.5, 1 - (queue / TARGET - 1) / 2));
+  }
+
+  private lower(factor: number): void {
+    this.window = Math.max(this.window * factor, MIN_PACKETS * this.mss);
+    this.threshold = Math.min(this.threshold, this.window);
+  }
+
+  private planSlowdown(now: number): void {
+    if (now < this.slowdownAt) return;
+    const duration = 2 * this.smoothedRtt;
+    this.threshold = this.window;
+    this.window = MIN_PACKETS * this.mss;
+    this.slowdownUntil = now + duration;
+    const climb = Math.log2(Math.max(2, this.threshold / this.window)) * this.smoothedRtt;
+    this.slowdownAt = now + (duration + climb) * SLOWDOWN_SHARE;
+    this.baseline.advance();
+  }
+
+  onRestartFromIdle(): void {
+    this.isWindowLimited = false;
+  }
+
+  onSilence(): void {
+    this.window = INITIAL_PACKETS * this.mss;
+  }
+}
