@@ -1,4 +1,5 @@
 /** The pages for people, and what they are made of. A further page is a row here, NAME.html and NAME.js in src/portal. */
+import { z } from 'zod';
 import type { Operation } from './operation.ts';
 
 const page = { method: 'GET', scope: null } as const;
@@ -11,7 +12,13 @@ export const PAGE_OPERATIONS = {
     doc: 'Leads to the page for signing in.',
     answers: [{ status: 303, doc: 'Location', body: null }],
   },
-  'page.sign-in': { ...page, path: '/sign-in', doc: 'The page for signing in.', answers: html },
+  'page.sign-in': {
+    ...page,
+    path: '/sign-in',
+    doc: 'The page for signing in.',
+    query: { next: z.string().max(2000).optional().meta({ description: 'Where to go then: a page of this server.' }) },
+    answers: html,
+  },
   'page.enrol': {
     ...page,
     path: '/enrol',

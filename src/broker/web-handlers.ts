@@ -225,10 +225,10 @@ function ownCredentials(
         throw new WaybillError('not-found', 'no passkey has this id');
       const about = { credential: passkey, detail: {} };
       await change(web, account, oneself(account), 'passkey.remove', about, () => web.store.removePasskey(passkey));
-      connections.end(
-        (one) => one !== session && one.proofs.includes(passkey),
-        'the passkey of this session was removed',
-      );
+      const why = 'the passkey of this session was removed';
+      connections.end((one) => one !== session && one.proofs.includes(passkey), why);
+      // The one that asks gets its answer first.
+      if (session.proofs.includes(passkey)) setImmediate(() => connections.end((one) => one === session, why));
       return {};
     },
     'web.recovery-codes': async (_request, session) => {

@@ -1,6 +1,6 @@
 /** One's own account: who is signed in and where, passkeys, recovery codes. */
-import { deviceName, get, hasPasskeys, makePasskey, post, Problem, remove } from './api.js';
-import { button, element, make, onAct, recoveryCodes, say, showHost, textOf, when } from './page.js';
+import { deviceName, get, hasPasskeys, makePasskey, post, remove } from './api.js';
+import { button, element, fail, forMembersOnly, make, onAct, recoveryCodes, say, showHost, when } from './page.js';
 import { strongly } from './step-up.js';
 
 /**
@@ -79,7 +79,7 @@ function showRecovery() {
 /** @param {Session} session */
 function sessionRow({ id, own, factors, address, client, begun, lastUsed }) {
   const name = make('strong', {}, client === '' ? 'A browser' : shortName(client));
-  if (own) name.append(make('span', { class: 'badge' }, 'this one'));
+  if (own) name.append(' ', make('span', { class: 'badge' }, 'this one'));
   const about = `${address} · by ${by(factors)} · since ${when(begun)}, last used ${when(lastUsed)}`;
   const end = button('End', 'small danger', async () => {
     await remove(`account/sessions/${id}`);
@@ -146,11 +146,6 @@ function newName() {
   return free;
 }
 
-/** @param {unknown} error */
-function fail(error) {
-  if (error instanceof Problem && error.status === 401) location.replace('/sign-in?next=/account');
-  else say(textOf(error));
-}
-
+forMembersOnly();
 showHost();
 load().catch(fail);

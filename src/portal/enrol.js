@@ -1,6 +1,6 @@
 /** Enrolling by the link that an operator gave. Its secret stands behind the #: browsers send that to nobody. */
 import { deviceName, hasPasskeys, makePasskey, post } from './api.js';
-import { element, onAct, recoveryCodes, say, showHost, textOf } from './page.js';
+import { element, fail, onAct, recoveryCodes, say, showHost } from './page.js';
 
 /** @typedef {{ result: 'enrolled', recovery: string[] } | { result: 'failure' }} Result */
 
@@ -83,6 +83,4 @@ onAct(element('code-form', HTMLFormElement), async () => {
 });
 
 showHost();
-begin().catch((/** @type {unknown} */ error) => {
-  say(textOf(error));
-});
+begin().catch(fail);

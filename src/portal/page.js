@@ -85,10 +85,24 @@ async function during(target, act) {
   try {
     await act();
   } catch (error) {
-    say(textOf(error));
+    fail(error);
   } finally {
     disable(false);
   }
+}
+
+let forMembers = false;
+
+/** From now on who is not signed in any more is led to signing in, and back here after it. */
+export function forMembersOnly() {
+  forMembers = true;
+}
+
+/** @param {unknown} error */
+export function fail(error) {
+  if (forMembers && error instanceof Problem && error.status === 401)
+    location.replace(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+  else say(textOf(error));
 }
 
 /** @param {unknown} error */

@@ -21,6 +21,8 @@ export interface TestServer {
   readonly key: string;
   readonly folder: string;
   readonly tenant: string;
+  /** The link by which the first administrator enrols; a secret alone without HTTPS. */
+  readonly enrol: string | null;
   /** Temporary folder of the test; data/ in it is the server's. */
   readonly temporary: string;
   readonly data: string;
@@ -36,6 +38,7 @@ interface Ready {
   event: 'ready';
   sftp: { host: string; port: number; fingerprints: string[] };
   first: { tenant: string; login: string; key: string; folder: string };
+  enrol: string | null;
 }
 
 /** The process alone, for who does not wait until it is ready. `project`: where its sources are. */
@@ -93,6 +96,7 @@ export async function startServer(
   return {
     ...ready.sftp,
     ...ready.first,
+    enrol: ready.enrol,
     temporary,
     data: join(temporary, 'data'),
     child,
