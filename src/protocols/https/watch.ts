@@ -3,7 +3,6 @@
  * in on. A front that keeps such a connection past the broker's own time is ended (Broker.endStuckFronts).
  */
 import type { IncomingMessage } from 'node:http';
-import type { BodyWatch } from './body.ts';
 import type { Connection } from './connection.ts';
 
 export interface WatchLimits {
@@ -43,23 +42,25 @@ export class Watch {
     clearInterval(this.timer);
   }
 
-  /** From here on the body has to come. */
-  body(request: IncomingMessage): BodyWatch {
+  /** From here on the body has to come. Time in which we do not read is not the client's: see `wait`. */
+  body(request: IncomingMessage): {
+    count(bytes: number): void;
+    wait(work: Promise<void>): Promise<void>;
+    end(): void;
+  } {
     const body: Body = { request, started: Date.now(), received: 0, last: Date.now() };
-    let paused = 0;
     this.bodies.add(body);
     return {
       count: (bytes) => {
         body.received += bytes;
         body.last = Date.now();
       },
-      pause: () => {
-        paused = Date.now();
+      wait: async (work) => {
+        const begun = Date.now();
         this.bodies.delete(body);
-      },
-      resume: () => {
+        await work;
         body.last = Date.now();
-        body.started += body.last - paused;
+        body.started += body.last - begun;
         this.bodies.add(body);
       },
       end: () => {
@@ -83,8 +84,9 @@ export class Watch {
   private lookAt(connection: Connection, now: number): void {
     const { socket } = connection;
     if (!connection.signedIn && now - connection.opened > this.limits.graceMilliseconds) {
-      socket.destroy();
-      return;
+      // Not in the middle of a step: a page for signing in may stand for long, and takes another connection then.
+      connection.closing = true;
+      if (connection.active === 0) socket.destroySoon();
     }
     if (socket.writableLength === 0 || socket.bytesWritten !== connection.written) {
       connection.written = socket.bytesWritten;
