@@ -10,7 +10,7 @@ import { COMMON_OPTIONS } from '../src/cli/command.ts';
 import type { Command } from '../src/cli/command.ts';
 import { COMMANDS, GROUPS } from '../src/cli/commands/index.ts';
 import { EXIT, exitCodeOf } from '../src/cli/exit-codes.ts';
-import { optionRow } from '../src/cli/help.ts';
+import { detailsOf, optionRow } from '../src/cli/help.ts';
 import { argumentName, usage } from '../src/cli/parse.ts';
 import { environmentName, OPTIONS } from '../src/config/options.ts';
 import type { OptionRow } from '../src/config/options.ts';
@@ -110,7 +110,7 @@ function commandSection(row: Command): string[] {
     `### \`${usage(row)}\``,
     '',
     row.doc,
-    ...(row.details ?? []).flatMap((text) => ['', text]),
+    ...detailsOf(row).flatMap((text) => ['', text]),
     '',
     ...args,
     ...options,

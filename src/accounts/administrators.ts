@@ -149,6 +149,7 @@ export class Administrators {
       if (this.list().length >= ADMINISTRATORS_MAX)
         throw new WaybillError('option-invalid', `there are at most ${ADMINISTRATORS_MAX} administrators`);
       this.store.addAdministrator(made);
+      return undefined;
     });
     return made;
   }
@@ -159,6 +160,7 @@ export class Administrators {
     await this.change('administrator.renew', renewed, by, () => {
       this.present(renewed.id);
       this.store.setToken(renewed.id, renewed.tokenHash, renewed.renewed);
+      return undefined;
     });
     return renewed;
   }
@@ -170,6 +172,7 @@ export class Administrators {
       this.store.removeAdministrator(removed.id);
       const account = this.accountOf(removed.name);
       if (account !== null) this.accounts.demote(account);
+      return account?.id;
     });
     return removed;
   }
@@ -186,14 +189,15 @@ export class Administrators {
     if (this.row(id) === null) throw new WaybillError('not-found', 'the administrator has been removed meanwhile');
   }
 
-  private change(action: string, who: Administrator, by: Acting, apply: () => void): Promise<void> {
+  /** `apply` may answer the account that it changed too. */
+  private change(action: string, who: Administrator, by: Acting, apply: () => string | undefined): Promise<void> {
     return this.store.write(() => {
       by.within?.();
-      apply();
+      const account = apply() ?? null;
       const { actor, approvedBy } = by;
-      const token = tokenFingerprint(who.tokenHash);
+      const token = hasToken(who) ? tokenFingerprint(who.tokenHash) : '';
       const detail = { administrator: who.id, name: who.name, token };
-      this.ledger.append(null, changed(action, { actor, approvedBy, detail }));
+      this.ledger.append(null, changed(action, { actor, approvedBy, account, detail }));
     });
   }
 }

@@ -18,7 +18,7 @@ type ApprovalCall = 'approval.list' | 'approval.approve' | 'approval.deny';
 export type Acts = Omit<AdminHandlers, ApprovalCall>;
 type Handler = (request: unknown, caller: AdminActing) => unknown;
 type AnyJudge = (request: unknown, caller: AdminActing) => Judgement;
-type GuardParts = Pick<AdministrationParts, 'administrators' | 'approvals'>;
+type GuardParts = Pick<AdministrationParts, 'administrators' | 'approvals' | 'web'>;
 
 /** Every handler, those of the acts guarded, and the three that decide about what waits. */
 export function guard(acts: Acts, parts: AdministrationParts): AdminHandlers {
@@ -26,9 +26,9 @@ export function guard(acts: Acts, parts: AdministrationParts): AdminHandlers {
   const guarded = Object.entries(acts).map(([name, handler]) => {
     const call = name as AdminCallName;
     const row: { readonly eyes: 'one' | 'two' } = ADMIN_CALLS[call];
-    if (OWN_ONLY.has(call)) return [name, keepOwn(handler as Handler, parts)] as const;
-    if (row.eyes === 'one') return [name, handler] as const;
-    return [name, guardOne(call as GuardedCall, handler as Handler, known[call as GuardedCall], parts)] as const;
+    const one = handler as Handler;
+    const judged = row.eyes === 'one' ? one : guardOne(call as GuardedCall, one, known[call as GuardedCall], parts);
+    return [name, keepOwn(call, judged, parts)] as const;
   });
   return { ...(Object.fromEntries(guarded) as Acts), ...approvalHandlers(acts, known, parts) };
 }
@@ -37,17 +37,34 @@ export function guard(acts: Acts, parts: AdministrationParts): AdminHandlers {
  * What signs in the account of an administrator. Whoever sets it for another one has a second pair of eyes, and no
  * approval helps: the secret is known to who asked. So with two of them each sets his own, by a token if he has lost it.
  */
-const OWN_ONLY: ReadonlySet<AdminCallName> = new Set(['account.password', 'account.totp-enrol', 'sign-in.enrol']);
+type OwnerOf<N extends AdminCallName> = (request: AdminRequest<N>, parts: GuardParts) => string | null;
+const byLogin = ({ login }: { readonly login: string }): string => login;
+/** The login whose own it is; null where nobody becomes an administrator by it. */
+const OWN: { readonly [N in AdminCallName]?: OwnerOf<N> } = {
+  'account.password': byLogin,
+  'account.totp-enrol': byLogin,
+  'sign-in.enrol': byLogin,
+  'sso.link': byLogin,
+  'token.add': ({ login, scopes }) => (scopes.includes('admin') ? login : null),
+  'token.renew': ({ token: id }, { web }) => {
+    const { token, account } = web.tokens.find(id);
+    return token.scopes.includes('admin') ? account.login : null;
+  },
+};
 
-function keepOwn(handler: Handler, { administrators }: GuardParts): Handler {
+function keepOwn(call: AdminCallName, handler: Handler, parts: GuardParts): Handler {
+  const ownerOf = OWN[call] as ((request: unknown, parts: GuardParts) => string | null) | undefined;
+  if (ownerOf === undefined) return handler;
+  const { administrators } = parts;
   return (request, caller) => {
-    const { login } = request as { readonly login: string };
+    const login = ownerOf(request, parts);
+    if (login === null) return handler(request, caller);
     const requireOwn = (): void => {
       const others = administrators.accountOf(login) !== null && !isSelf(caller, login);
       if (others && administrators.fourEyes)
         throw new WaybillError(
           'permission-denied',
-          `${login} is an administrator, who sets this himself: by the account, or by a token that two have given him ` +
+          `${login} is an administrator, who does this himself: by the account, or by a token that two have given him ` +
             `(waybill administrator renew ${login})`,
         );
     };

@@ -60,13 +60,17 @@ function commandHelp(command: Command): string {
     `Usage: ${usage(command)}`,
     '',
     ...wrap(command.doc, WIDTH),
-    ...(command.details ?? []).flatMap((text) => ['', ...wrap(text, WIDTH)]),
+    ...detailsOf(command).flatMap((text) => ['', ...wrap(text, WIDTH)]),
     ...(args.length === 0 ? [] : ['', 'Arguments:']),
     ...columns(args.map(([name, spec]) => [argumentName(name), docWith(spec.doc, spec.choices)])),
     '',
     'Options:',
     ...columns(Object.entries({ ...command.options, ...COMMON_OPTIONS }).map(optionRow)),
   ].join('\n');
+}
+
+export function detailsOf({ details = [], local }: Command): readonly string[] {
+  return local === undefined ? details : [...details, `Not with --server: ${local}`];
 }
 
 export function optionRow([name, spec]: [string, OptionSpec]): [string, string] {

@@ -310,7 +310,9 @@ describe('four eyes over HTTPS', () => {
     for (const by of [null, tokens.ada])
       await assert.rejects(remote.scene.call(by, 'sign-in.enrol', { login: 'carl' }), { code: 'permission-denied' });
     const admin = { label: '', scopes: ['admin' as const], addresses: null, expires: null };
-    await remote.proposed(byAda, 'token.add', { ...admin, login: 'carl', fingerprint: print() });
+    const asked = { ...admin, login: 'carl', fingerprint: print() };
+    await assert.rejects(remote.call(byAda, 'token.add', asked), { code: 'permission-denied' });
+    await remote.call(byAda, 'token.add', { ...asked, scopes: ['files:read'] });
     // Two have agreed to the name; then he is one, by both, and sets his own.
     const his = token();
     const adding = { name: 'carl', fingerprint: his.fingerprint };
@@ -318,6 +320,11 @@ describe('four eyes over HTTPS', () => {
     await remote.call(remote.byAdministrator(tokens.ben), 'approval.approve', { reference });
     await remote.call(await remote.browser(carl), 'tenant.list', {});
     await remote.call(remote.byAdministrator(his), 'sign-in.enrol', { login: 'carl' });
+    const own = await remote.proposed(remote.byAdministrator(his), 'token.add', { ...asked, fingerprint: print() });
+    await remote.call(byAda, 'approval.approve', { reference: own });
+    const given = remote.parts.web.tokens.list('carl').find(({ token: one }) => one.scopes.includes('admin'));
+    const renewing = { token: given?.token.id ?? '', fingerprint: print(), overlap: 0 };
+    await assert.rejects(remote.call(byAda, 'token.renew', renewing), { code: 'permission-denied' });
     assert.equal(remote.parts.administrators.list().length, 3);
   });
 
