@@ -105,6 +105,10 @@ export const ROOMS: readonly Room[] = [
   { room: 'udp/wire', imports: [] },
   { room: 'udp/congestion', imports: [] },
   { room: 'udp/engine', imports: ['udp/wire', 'udp/congestion'] },
+  // What touches the system: no product rule, and nothing of who transfers what.
+  { room: 'udp/crypto', imports: ['udp/wire'] },
+  { room: 'udp/socket', imports: [] },
+  { room: 'udp/driver', imports: ['udp/wire', 'udp/congestion', 'udp/engine', 'udp/crypto', 'udp/socket'] },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.
   {

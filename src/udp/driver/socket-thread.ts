@@ -1,0 +1,96 @@
+/** Entry of the thread of a socket: joins socket, cipher and loop, and does what its user says. */
+import { receiveMessageOnPort, parentPort, workerData } from 'node:worker_threads';
+import type { MessagePort } from 'node:worker_threads';
+import { chooseCipher } from '../crypto/choose-cipher.ts';
+import type { ChosenCipher } from '../crypto/choose-cipher.ts';
+import { openSocket } from '../socket/open-socket.ts';
+import type { DatagramSocket } from '../socket/datagram-socket.ts';
+import { Lane } from './lane.ts';
+import type { FromSocket, SocketOptions, ToSocket } from './messages.ts';
+import { SocketLoop } from './socket-loop.ts';
+
+/** So often the thread looks round its event loop although the socket keeps it busy: for what Node does there by itself. */
+const BREATH_EVERY = 100_000;
+const REPORT_EVERY = 2000;
+
+if (parentPort === null) throw new Error('this is the entry of a thread');
+await run(parentPort, workerData as SocketOptions);
+
+async function run(port: MessagePort, options: SocketOptions): Promise<void> {
+  const tell = (message: FromSocket): void => {
+    port.postMessage(message);
+  };
+  let socket: DatagramSocket;
+  let without: string | null;
+  let cipher: ChosenCipher;
+  try {
+    ({ socket, without } = await openSocket(options.address, options.port, options.backend));
+    cipher = await chooseCipher(options.backend === 'dgram' ? 'plain' : 'best');
+  } catch (error) {
+    tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+    return;
+  }
+  const { address, backend, abilities, wakeDescriptor } = socket;
+  without ??= cipher.without;
+  tell({ kind: 'ready', address, port: socket.port, backend, abilities, cipher: cipher.name, without, wakeDescriptor });
+  await serve(port, socket, cipher, tell);
+}
+
+async function serve(
+  port: MessagePort,
+  socket: DatagramSocket,
+  cipher: ChosenCipher,
+  tell: (message: FromSocket) => void,
+): Promise<void> {
+  const loop = new SocketLoop(socket);
+  const state = { stopping: false };
+  const hear = (message: ToSocket): void => {
+    if (message.kind === 'stop') state.stopping = true;
+    else follow(message, loop, socket, cipher, tell);
+  };
+  // Comes only when the event loop turns: while the plain socket waits, or at a breath.
+  port.on('message', (message: ToSocket) => {
+    hear(message);
+    socket.wake();
+  });
+  let [breathAt, reportAt] = [0, 0];
+  // A stop says goodbye first: streams that were ended by it have their last datagrams.
+  while (!state.stopping || !loop.isEmpty) {
+    for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port))
+      hear(got.message as ToSocket);
+    await loop.turn(breathAt + BREATH_EVERY);
+    const now = SocketLoop.now();
+    if (now >= reportAt) {
+      loop.report(now);
+      reportAt = now + REPORT_EVERY;
+    }
+    if (now >= breathAt) {
+      await new Promise(setImmediate);
+      breathAt = SocketLoop.now();
+    }
+  }
+  socket.close();
+  port.close();
+}
+
+function follow(
+  message: Exclude<ToSocket, { kind: 'stop' }>,
+  loop: SocketLoop,
+  socket: DatagramSocket,
+  cipher: ChosenCipher,
+  tell: (message: FromSocket) => void,
+): void {
+  if (message.kind === 'open') {
+    const { peer } = message;
+    const provenPath = peer === null ? null : loop.pathOf(loop.keep(socket.peer(peer.address, peer.port)));
+    const lane = new Lane({ open: message, cipher: cipher.make, now: SocketLoop.now(), provenPath, tell });
+    loop.add(Buffer.from(message.connectionId), lane);
+    return;
+  }
+  const lane = loop.find(message.stream);
+  if (lane === undefined) return;
+  if (message.kind === 'filled') lane.fill(message.below);
+  else if (message.kind === 'taken') lane.take(message.below);
+  else if (message.kind === 'pause') lane.pause(message.paused);
+  else lane.close(message.reason, message.text);
+}

@@ -1,0 +1,62 @@
+/**
+ * The system's calls for datagrams, by node:ffi (experimental in Node 26: what it does not have here, the plain backend
+ * does without). Everything that is given to a call lies in memory that V8 does not move: see `fixed`.
+ */
+
+export interface Libc {
+  socket(family: number, type: number, protocol: number): number;
+  bind(fd: number, name: Buffer, length: number): number;
+  getsockname(fd: number, name: Buffer, length: Buffer): number;
+  setsockopt(fd: number, level: number, option: number, value: Buffer, length: number): number;
+  sendmsg(fd: number, message: bigint, flags: number): bigint;
+  recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: bigint): number;
+  ppoll(descriptors: bigint, count: bigint, timeout: bigint, mask: bigint): number;
+  eventfd(initial: number, flags: number): number;
+  read(fd: number, into: Buffer, count: bigint): bigint;
+  write(fd: number, from: Buffer, count: bigint): bigint;
+  close(fd: number): number;
+}
+
+export interface System {
+  readonly libc: Libc;
+  errno(): number;
+  /** Memory at an address that stays. */
+  fixed(bytes: number): { readonly buffer: Buffer; readonly address: bigint };
+  /** Where a buffer lies. Its memory stays where it is while the buffer lives, when it is longer than V8 keeps in its own heap. */
+  addressOf(buffer: Buffer): bigint;
+}
+
+const SIGNATURES = {
+  socket: { return: 'int32', arguments: ['int32', 'int32', 'int32'] },
+  bind: { return: 'int32', arguments: ['int32', 'buffer', 'uint32'] },
+  getsockname: { return: 'int32', arguments: ['int32', 'buffer', 'buffer'] },
+  setsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'buffer', 'uint32'] },
+  sendmsg: { return: 'int64', arguments: ['int32', 'pointer', 'int32'] },
+  recvmmsg: { return: 'int32', arguments: ['int32', 'pointer', 'uint32', 'int32', 'pointer'] },
+  ppoll: { return: 'int32', arguments: ['pointer', 'uint64', 'pointer', 'pointer'] },
+  eventfd: { return: 'int32', arguments: ['uint32', 'int32'] },
+  read: { return: 'int64', arguments: ['int32', 'buffer', 'uint64'] },
+  write: { return: 'int64', arguments: ['int32', 'buffer', 'uint64'] },
+  close: { return: 'int32', arguments: ['int32'] },
+  __errno_location: { return: 'pointer', arguments: [] },
+} as const;
+
+type Called = Libc & { readonly __errno_location: () => bigint };
+
+/** Throws when this Node, this system or the permissions of this process do not have it. */
+export async function openSystem(): Promise<System> {
+  if (process.platform !== 'linux') throw new Error(`batches are written for Linux, not for ${process.platform}`);
+  const ffi = await import('node:ffi');
+  // Of the process itself: libc is there already, whatever its file is called.
+  const libc = ffi.dlopen(null, SIGNATURES).functions as unknown as Called;
+  const addressOf = (buffer: Buffer): bigint => ffi.getRawPointer(buffer.buffer) + BigInt(buffer.byteOffset);
+  return {
+    libc,
+    errno: () => ffi.getInt32(libc.__errno_location(), 0),
+    fixed: (bytes) => {
+      const buffer = Buffer.from(new ArrayBuffer(bytes));
+      return { buffer, address: addressOf(buffer) };
+    },
+    addressOf,
+  };
+}
