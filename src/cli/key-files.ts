@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { open, readFile, unlink } from 'node:fs/promises';
 import { syncFolder, writeDurableFile } from '../base/durable-file.ts';
 import { ByteWriter } from '../base/bytes.ts';
 import { WaybillError } from '../base/errors.ts';
@@ -39,12 +39,29 @@ export async function writeKeyFiles(file: string, { key, certificate, comment }:
   return contents.map(([name]) => name);
 }
 
-async function refuseForeign(file: string): Promise<void> {
+/** Answers the names that were removed. What login has not written stays, and is an error. */
+export async function removeKeyFiles(file: string): Promise<string[]> {
+  // Without the key what lies beside it opens nothing, and may be somebody else's.
+  if (!(await refuseForeign(file))) return [];
+  const removed: string[] = [];
+  // The key first: what is left then opens nothing.
+  for (const name of [file, `${file}.ppk`, `${file}-cert.pub`])
+    if (await unlink(name).then(() => true, refuseAllButAbsent)) removed.push(name);
+  return removed;
+}
+
+function refuseAllButAbsent(error: unknown): false {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+  throw error;
+}
+
+/** Answers whether it is there. */
+async function refuseForeign(file: string): Promise<boolean> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   });
-  if (text === null || commentOf(text).startsWith(OURS)) return;
+  if (text === null || commentOf(text).startsWith(OURS)) return text !== null;
   throw new WaybillError(
     'already-exists',
     `${file} is there and was not written by waybill login; choose another name`,

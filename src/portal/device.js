@@ -98,12 +98,23 @@ onAct(element('refuse', HTMLButtonElement), async () => {
   end('Refused. Nobody got in. If somebody sent you the link or code, tell your operator: it is in the records.');
 });
 
-showHost();
-load().catch((/** @type {unknown} */ error) => {
-  if (error instanceof Problem && error.status === 401) location.replace('/sign-in?next=/device');
-  else {
-    sessionStorage.removeItem(KEPT);
-    ask.hidden = false;
-    say(textOf(error));
+/** @param {unknown} error */
+function fail(error) {
+  if (error instanceof Problem && error.status === 401) {
+    location.replace('/sign-in?next=/device');
+    return;
   }
+  sessionStorage.removeItem(KEPT);
+  ask.hidden = false;
+  details.hidden = true;
+  say(textOf(error));
+}
+
+showHost();
+// Another link in the same tab changes no more than what stands behind the #.
+addEventListener('hashchange', () => {
+  if (location.hash === '') return;
+  say('');
+  load().catch(fail);
 });
+load().catch(fail);
