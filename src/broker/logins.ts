@@ -124,11 +124,9 @@ export class Logins {
   private async confirm(asked: Request<'login.confirm'>, session: LiveSession): Promise<Response<'login.confirm'>> {
     const account = this.person(session);
     const request = this.find(asked.userCode, account) ?? (await this.miss(account, session));
-    const { key, hours, address, client, login, fingerprint: print } = request.asked;
+    const { key, hours, address, client, fingerprint: print } = request.asked;
     if (print !== asked.fingerprint)
       throw new WaybillError('request-invalid', 'the request is for another key than the one that was shown');
-    if (login !== null && login !== account.login)
-      throw new WaybillError('permission-denied', `this was asked for ${login}, not for ${account.login}`);
     if (!this.allows(request, session)) {
       request.state = { kind: 'refused', code: 'login-elsewhere' };
       await this.record(account, request, session, 'elsewhere');
@@ -170,12 +168,16 @@ export class Logins {
     return account;
   }
 
-  /** Not async: between finding a request that waits and taking it nothing may happen. */
-  private find(typed: string, { id }: Account): Waiting | null {
+  /**
+   * One that is for somebody else is none: who it is for, and from where, is not everybody's to read. Not async: between
+   * finding a request that waits and taking it nothing may happen.
+   */
+  private find(typed: string, { id, login }: Account): Waiting | null {
     if (this.wrongOf(id).count >= WRONG_MAX)
       throw new WaybillError('login-too-fast', 'too many wrong codes; try again later');
     const request = this.table.byTypedCode(typed, this.now());
-    return request?.state.kind === 'waiting' ? request : null;
+    if (request?.state.kind !== 'waiting') return null;
+    return request.asked.login === null || request.asked.login === login ? request : null;
   }
 
   private wrongOf(account: string): { from: number; count: number } {

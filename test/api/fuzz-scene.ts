@@ -1,4 +1,5 @@
 /** Who asks in the fuzz runs, and what is there to be asked for. */
+import { randomBytes } from 'node:crypto';
 import type { Described } from './document.ts';
 import { PASSWORD } from './fuzz.ts';
 import type { Role } from './fuzz.ts';
@@ -24,7 +25,7 @@ const PATHS = [
 export async function openFuzzScene(args: readonly string[] = []): Promise<FuzzScene> {
   const server = await RealServer.open({ args });
   const { admin } = server;
-  await admin.call('account.add', { tenant: 'first', login: 'boss', displayName: '', administrator: true });
+  await admin.call('account.add', { tenant: 'operator', login: 'boss', displayName: '', administrator: true });
   // What administrators may lose; the people who ask are in another tenant.
   await admin.call('tenant.add', { name: 'spare', displayName: '' });
   await admin.call('folder.add', { tenant: 'spare', name: 'drawer' });
@@ -65,15 +66,17 @@ export async function openFuzzScene(args: readonly string[] = []): Promise<FuzzS
     to: PATHS,
     login: ['paul', 'nobody-at-all'],
     user: ['paul', 'nobody-at-all'],
-    tenant: ['spare', 'first', 'absent'],
-    folder: ['drawer', 'exchange', 'absent'],
+    tenant: ['spare', 'absent'],
+    folder: ['drawer', 'absent'],
     name: ['spare', 'drawer', 'absent'],
     token: [token],
     session: [spare.session],
+    reference: ['H-00000-00000'],
+    ...(await askedToLogIn(server)),
     passkey: [spare.passkey],
     password: [PASSWORD],
     secret: [PASSWORD],
-    scope: ['account/paul', 'tenant/spare', 'installation'],
+    scope: ['account/paul', 'tenant/spare'],
   };
   const ids: Readonly<Record<string, readonly string[]>> = {
     tus: [upload],
@@ -90,6 +93,20 @@ export async function openFuzzScene(args: readonly string[] = []): Promise<FuzzS
       return { ...named, flow, id: ids[area] ?? [token] };
     },
   };
+}
+
+/** A machine that waits for somebody. */
+async function askedToLogIn(server: RealServer): Promise<Dictionary> {
+  const publicKey = `ssh-ed25519 ${Buffer.concat([
+    Buffer.from([0, 0, 0, 11]),
+    Buffer.from('ssh-ed25519'),
+    Buffer.from([0, 0, 0, 32]),
+    randomBytes(32),
+  ]).toString('base64')}`;
+  const { text } = await server.ask('POST', '/api/v1/login', { json: { publicKey } });
+  const { userCode, deviceCode } = JSON.parse(text) as { userCode?: string; deviceCode?: string };
+  const known = { publicKey: [publicKey], line: [publicKey] };
+  return userCode === undefined ? known : { ...known, userCode: [userCode], deviceCode: [deviceCode] };
 }
 
 /** A sign-in or enrolment that has begun. */
