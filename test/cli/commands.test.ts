@@ -68,6 +68,8 @@ describe('the table of commands', () => {
       ...[
         'serve',
         'token make',
+        'login',
+        'logout',
         'administrator token',
         'verify',
         'pack',
