@@ -5,6 +5,8 @@ import type { Operation, Scope } from '../../api/operation.ts';
 import { WaybillError } from '../../base/errors.ts';
 import type { BrokerCaller, Response, Session } from '../../broker/calls.ts';
 import type { ResumableFiles } from '../../transfer/transfer.ts';
+import { readBody } from './body.ts';
+import type { BodyWatch } from './body.ts';
 
 /** One credential on one connection. */
 export interface Member {
@@ -13,13 +15,6 @@ export interface Member {
   readonly files: ResumableFiles;
   /** Paths that a request of this session writes now. */
   readonly writing: Set<string>;
-}
-
-/** Tells whether a body comes fast enough; see watch.ts. */
-export interface BodyWatch {
-  count(bytes: number): void;
-  wait(work: Promise<void>): Promise<void>;
-  end(): void;
 }
 
 const JSON_MAX = 64 * 1024;
@@ -92,22 +87,13 @@ export class Exchange {
     return this.query.get(name) ?? undefined;
   }
 
-  /** The chunks of the body, each to be used up before the next comes. */
-  async body(each: (chunk: Buffer) => Promise<void>): Promise<void> {
+  /** The body in large pieces, each the caller's until its promise resolves. */
+  async body(each: (piece: Buffer) => Promise<void>): Promise<void> {
     if (!this.listening) {
       this.listening = true;
       this.listen();
     }
-    const watch = this.track();
-    try {
-      // Leaving the loop must not end the connection: an answer is still to come.
-      for await (const chunk of this.request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-        watch.count(chunk.length);
-        await watch.wait(each(chunk));
-      }
-    } finally {
-      watch.end();
-    }
+    await readBody(this.request, this.track(), each);
     if (!this.request.complete) throw new WaybillError('request-invalid', 'the body ended early');
   }
 
@@ -120,7 +106,7 @@ export class Exchange {
     await this.body((chunk) => {
       length += chunk.length;
       if (length > most) return Promise.reject(tooLarge(most));
-      chunks.push(chunk);
+      chunks.push(Buffer.from(chunk));
       return Promise.resolve();
     });
     return parseJson(schema, Buffer.concat(chunks));

@@ -3,6 +3,7 @@
  * in on. A front that keeps such a connection past the broker's own time is ended (Broker.endStuckFronts).
  */
 import type { IncomingMessage } from 'node:http';
+import type { BodyWatch } from './body.ts';
 import type { Connection } from './connection.ts';
 
 export interface WatchLimits {
@@ -42,25 +43,23 @@ export class Watch {
     clearInterval(this.timer);
   }
 
-  /** From here on the body has to come. Time in which we do not read is not the client's: see `wait`. */
-  body(request: IncomingMessage): {
-    count(bytes: number): void;
-    wait(work: Promise<void>): Promise<void>;
-    end(): void;
-  } {
+  /** From here on the body has to come. */
+  body(request: IncomingMessage): BodyWatch {
     const body: Body = { request, started: Date.now(), received: 0, last: Date.now() };
+    let paused = 0;
     this.bodies.add(body);
     return {
       count: (bytes) => {
         body.received += bytes;
         body.last = Date.now();
       },
-      wait: async (work) => {
-        const begun = Date.now();
+      pause: () => {
+        paused = Date.now();
         this.bodies.delete(body);
-        await work;
+      },
+      resume: () => {
         body.last = Date.now();
-        body.started += body.last - begun;
+        body.started += body.last - paused;
         this.bodies.add(body);
       },
       end: () => {

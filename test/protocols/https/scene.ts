@@ -191,6 +191,8 @@ export class Scene {
 export async function untilClosed(socket: TLSSocket): Promise<string> {
   let text = '';
   socket.on('data', (chunk: Buffer) => (text += chunk.toString('latin1')));
-  if (!socket.destroyed) await once(socket, 'close');
+  // A client that still writes when the server closes is told by a reset.
+  socket.on('error', () => undefined);
+  if (!socket.destroyed) await new Promise((resolve) => socket.once('close', resolve));
   return text;
 }
