@@ -23,6 +23,7 @@ import { frontHandlers, identifyFront } from './front-handlers.ts';
 import type { Certificates } from './certificates.ts';
 import type { HostKeys } from './host-keys.ts';
 import { Listener } from './listener.ts';
+import type { FrontTraces } from './traces.ts';
 import { Logins } from './logins.ts';
 import { Penalties, Startups } from './penalties.ts';
 import { ownTokens } from './own-tokens.ts';
@@ -49,6 +50,8 @@ export interface BrokerParts {
   readonly ledger: Ledger;
   readonly acquaintances: Pick<Acquaintances, 'meet'>;
   readonly node: LedgerNode;
+  /** What is told of calls, for traces; null where there are none. */
+  readonly traces?: FrontTraces | null;
   /** One durable write of the metadata store. */
   readonly write: (action: () => void) => Promise<void>;
   /** For what nobody waits for: it joins the next commit. */
@@ -253,14 +256,16 @@ export class Broker {
         this.penalties?.add(source, offence, Date.now());
       },
       ended: (session) => this.endings.get(session) ?? Promise.resolve(),
+      joined: parts.traces?.joined ?? null,
     });
+    const observe = parts.traces?.called ?? null;
     return new FrontPool({
       size: fronts.size,
       args: fronts.args,
       numbersAfter,
       log: parts.log,
       connections,
-      dispatch: (front) => createDispatch(callsOf(door), handlers, identifyFront(front, connections), parts.log),
+      dispatch: (front) => createDispatch(callsOf(door), handlers, identifyFront(front, connections), parts.log, observe),
     });
   }
 

@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { RANGES_MAX } from '../base/ranges.ts';
 import type { KindName } from '../ledger/core/kinds.ts';
 import { OWN_TOKEN_CALLS } from './own-token-calls.ts';
+import { TRACE_CALLS } from './trace-calls.ts';
 import { LOGIN_CALLS } from './login-calls.ts';
 import { SSO_CALLS } from './sso-calls.ts';
 import { WEB_CALLS } from './web-calls.ts';
@@ -149,6 +150,8 @@ export const FRONT_CALLS = {
       incoming: z.string(),
       limits: z.object({ loginGraceSeconds: z.number(), handlesPerSession: z.number(), idleSeconds: z.number() }),
       softwareVersion: z.string(),
+      /** Whether requests that name a trace are to be told of. */
+      traces: z.boolean(),
       tls: tlsIdentity,
     }),
   },
@@ -464,6 +467,7 @@ export const FRONT_CALLS = {
   ...SSO_CALLS,
   ...LOGIN_CALLS,
   ...OWN_TOKEN_CALLS,
+  ...TRACE_CALLS,
 } as const satisfies Record<string, CallRow>;
 
 export type FrontCalls = typeof FRONT_CALLS;
@@ -477,7 +481,7 @@ export type Door = 'ssh' | 'https';
 /** Calls that only one door has; every other row is for both. */
 const ONLY: Readonly<Record<Door, RegExp>> = {
   ssh: /^(hello$|hostkey\.|signin\.)/,
-  https: /^(https|web|certificate|admin|own|login|sso)\./,
+  https: /^(https|web|certificate|admin|own|login|sso|trace)\./,
 };
 
 /** The table as fronts of a door have it: what belongs to the other door does not exist for them. */

@@ -28,11 +28,27 @@ export type Identify<C extends Callers> = (who: Caller, request: Readonly<Record
 
 export type Dispatch = (call: string, body: unknown) => Promise<unknown>;
 
+/** Sees each call that was let in, once it is answered. It changes nothing, and must not throw. */
+export type Observe = (call: ObservedCall) => void;
+
+export interface ObservedCall {
+  readonly call: string;
+  readonly request: Readonly<Record<string, unknown>>;
+  /** Milliseconds since 1970. */
+  readonly begun: number;
+  readonly ended: number;
+  /** Null when it failed. */
+  readonly answer: Readonly<Record<string, unknown>> | null;
+  /** Its code; null when it went well. */
+  readonly error: string | null;
+}
+
 export function createDispatch<T extends CallTable, C extends Callers>(
   table: T,
   handlers: Handlers<T, C>,
   identify: Identify<C>,
   log: Log,
+  observe: Observe | null = null,
 ): Dispatch {
   const run = async (call: string, body: unknown): Promise<unknown> => {
     const row = rowOf(table, call);
@@ -48,7 +64,8 @@ export function createDispatch<T extends CallTable, C extends Callers>(
     const request = parsed.data as Record<string, unknown>;
     const caller = identify(row.who, request);
     const handler = handlers[call as CallName<T>] as (request: unknown, caller: unknown) => unknown;
-    return row.response.parse(await handler(request, caller));
+    const handle = async (): Promise<unknown> => row.response.parse(await handler(request, caller));
+    return observe === null ? handle() : observed(observe, call, request, handle);
   };
   return async (call, body) => {
     try {
@@ -59,6 +76,23 @@ export function createDispatch<T extends CallTable, C extends Callers>(
       throw error;
     }
   };
+}
+
+async function observed(
+  observe: Observe,
+  call: string,
+  request: Readonly<Record<string, unknown>>,
+  handle: () => Promise<unknown>,
+): Promise<unknown> {
+  const begun = Date.now();
+  try {
+    const answer = await handle();
+    observe({ call, request, begun, ended: Date.now(), answer: answer as ObservedCall['answer'], error: null });
+    return answer;
+  } catch (thrown) {
+    observe({ call, request, begun, ended: Date.now(), answer: null, error: asWaybillError(thrown).code });
+    throw thrown;
+  }
 }
 
 function rowOf(table: CallTable, call: string): CallRow {

@@ -10,7 +10,8 @@ import type { Duplex, Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { deliverAnswer } from '../events/calls.ts';
+import { deliverAnswer, traceAnswer } from '../events/calls.ts';
+import type { TraceAnswer } from '../events/calls.ts';
 import type { DeliverAnswer, DeliverRequest, Sender, SenderSettings } from '../events/calls.ts';
 import { frontEnvironment, packageFolders } from './front-permissions.ts';
 import { Link } from './link.ts';
@@ -112,6 +113,15 @@ export class EventSender implements Sender {
   }
 
   async deliver(request: DeliverRequest): Promise<DeliverAnswer> {
+    return deliverAnswer.parse(await this.ask('deliver', request));
+  }
+
+  /** ExportTraceServiceRequest in JSON. */
+  async trace(body: string): Promise<TraceAnswer> {
+    return traceAnswer.parse(await this.ask('trace', { body }));
+  }
+
+  private async ask(call: string, request: unknown): Promise<unknown> {
     // Nobody to send to, no process.
     if (this.child === null && !this.stopped) this.start();
     const { link, child } = this;
@@ -122,7 +132,7 @@ export class EventSender implements Sender {
     }, ANSWER_MS);
     timer.unref();
     try {
-      return deliverAnswer.parse(await link.call('deliver', request));
+      return await link.call(call, request);
     } finally {
       clearTimeout(timer);
     }

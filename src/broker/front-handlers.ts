@@ -15,6 +15,7 @@ import type { SignIns } from './sign-ins.ts';
 import type { SsoHandlers } from './sso-handlers.ts';
 import type { WebHandlers } from './web-handlers.ts';
 import { WaybillError } from '../base/errors.ts';
+import type { TraceContext } from '../base/trace-context.ts';
 
 /** What the handlers of front calls are given, by the `who` of the row. */
 export interface FrontCallers extends Callers {
@@ -38,6 +39,8 @@ export interface FrontHandlersParts {
   readonly administration: Pick<RemoteAdministration, 'call'>;
   readonly files: FileHandlers;
   readonly connections: Connections;
+  /** A request of the session named its trace; null where nothing is traced. */
+  readonly joined: ((session: string, context: TraceContext) => void) | null;
   /** Feeds the penalties; only what happened before sign-in is the source's and not the account's. */
   offence(connection: Connection, offence: 'grace' | 'protocol'): void;
   /** Resolves when everything that the end of this session leaves behind is durable. */
@@ -54,6 +57,10 @@ export function frontHandlers(parts: FrontHandlersParts): Handlers<FrontCalls, F
     ...parts.logins,
     ...parts.ownTokens,
     'admin.call': ({ call, request }, session) => parts.administration.call(session, call, request),
+    'trace.join': ({ context }, { session }) => {
+      parts.joined?.(session, context);
+      return {};
+    },
     'certificate.issue': (request, session) => parts.certificates.issue(session, request),
   };
 }
@@ -79,7 +86,7 @@ function connectionHandlers(
     'https.hello': () => {
       const tls = parts.tls();
       if (tls === null) throw new WaybillError('call-forbidden', 'HTTPS is not served');
-      return { ...hello, tls };
+      return { ...hello, tls, traces: parts.joined !== null };
     },
     'hostkey.sign': ({ algorithm, digest, exchange: shown }, connection) => {
       const exchange = readExchange(digest, shown);

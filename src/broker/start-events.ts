@@ -16,6 +16,8 @@ import type { Recorder } from '../ledger/recorder.ts';
 import type { Sequencer } from '../ledger/sequencer.ts';
 import type { TileStore } from '../ledger/tile-store.ts';
 import { EventSender } from './event-sender.ts';
+import { openTraces, traceCollector } from './traces.ts';
+import type { OpenTraces } from './traces.ts';
 
 export interface EventsStart {
   readonly options: ServerOptions;
@@ -34,6 +36,8 @@ export type Counts = Omit<Gauges, 'ledgerWaiting' | 'targets'>;
 
 export interface StartedEvents {
   readonly events: Events;
+  /** Null where no collector is named. */
+  readonly traces: OpenTraces | null;
   /** When everything else stands. */
   begin(counts: () => Counts): void;
   stop(): Promise<void>;
@@ -44,14 +48,19 @@ export function openEvents(start: EventsStart): StartedEvents {
   const tally = new Tally();
   recorder.onEvent = (event) => {
     tally.recorded(event);
+    traces?.recorded(event);
   };
   let counts: (() => Counts) | null = null;
   const mail = mailServer(options);
   const sender = new EventSender({
-    settings: { allow: options['outbound-allow'], hostname: hostname(), software, mail, metrics: options.metrics },
-    metrics: () => metricsText([...gaugesNow(), ...tally.metrics()]),
+    settings: {
+      ...{ allow: options['outbound-allow'], hostname: hostname(), software, mail, metrics: options.metrics },
+      traces: traceCollector(options),
+    },
+    metrics: () => metricsText([...gaugesNow(), ...tally.metrics(), ...(traces?.metrics() ?? [])]),
     log,
   });
+  const traces = openTraces({ options, software, log, send: (body) => sender.trace(body) });
   const tail = new LedgerTail({
     tiles: start.tiles,
     logs: () => (entries.sealings().length > 0 ? null : entries.logs()),
@@ -75,12 +84,14 @@ export function openEvents(start: EventsStart): StartedEvents {
   };
   return {
     events,
+    traces,
     begin: (given) => {
       counts = given;
       if (options.metrics !== null) sender.start();
       events.start();
     },
     stop: async () => {
+      await traces?.stop();
       sender.stop();
       await events.stop();
     },

@@ -28,6 +28,23 @@ export function hostName(text: string): string {
   return text.toLowerCase();
 }
 
+/** Where spans are posted; without TLS on this machine only. A password in it would be seen in the list of processes. */
+export function traceCollectorUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  const local = url?.protocol === 'http:' && /^(127(\.\d{1,3}){3}|\[::1\]|localhost)$/.test(url.hostname);
+  const plain = url !== null && url.username === '' && url.password === '' && url.hash === '';
+  if (!plain || (url.protocol !== 'https:' && !local))
+    throw new NotAllowed('https://HOST[:PORT]/v1/traces, or http:// on this machine, headers in --otlp-headers-file');
+  return text;
+}
+
+/** A share of all: 1 is every one. */
+export function share(text: string): number {
+  const value = /^(0|1|0?\.\d{1,6}|1\.0{1,6})$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(value)) throw new NotAllowed('a number from 0 to 1, as 0.05');
+  return value;
+}
+
 /** On this machine: nobody signs in to read them. */
 export function localAddress(text: string): Address {
   const found = address(text);

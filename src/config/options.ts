@@ -4,7 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import { LOG_LEVELS } from '../base/log.ts';
-import { hostName, localAddress, mailAddress, mailServer } from './event-values.ts';
+import { hostName, localAddress, mailAddress, mailServer, share, traceCollectorUrl } from './event-values.ts';
 import {
   address,
   budgetAmounts,
@@ -220,6 +220,23 @@ export const OPTIONS = {
     value: 'ADDRESS:PORT',
     doc: 'Where Prometheus finds /metrics, on this machine only; not served when left out.',
     check: localAddress,
+  },
+  otlp: {
+    value: 'URL',
+    doc: 'Where an OpenTelemetry collector takes traces, as https://otel.example.com:4318/v1/traces (OTLP over HTTP, JSON). No traces when left out.',
+    check: traceCollectorUrl,
+  },
+  'otlp-headers-file': { value: 'FILE', doc: 'A file with headers for it, a line each: NAME: VALUE.', check: filePath },
+  'otlp-ca': {
+    value: 'FILE',
+    doc: 'Certificates (PEM) that it is checked with; those of Node when left out.',
+    check: filePath,
+  },
+  'trace-sample': {
+    value: 'SHARE',
+    fallback: '1',
+    doc: 'How much of all sessions and acts of administration is traced, from 0 to 1.',
+    check: share,
   },
   'certificate-hours': {
     value: 'HOURS',

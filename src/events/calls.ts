@@ -53,6 +53,26 @@ export interface MailServer {
   readonly from: string;
 }
 
+/** Where spans go: OTLP over HTTP. */
+export interface TraceCollector {
+  readonly url: string;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly ca: string | null;
+}
+
+/** ExportTraceServiceRequest, ready to send. */
+export const traceRequest = z.object({ body: text });
+
+export const traceAnswer = z.object({
+  /** `later`: the same once more; `refused`: never. */
+  outcome: z.enum(['taken', 'later', 'refused']),
+  /** Of those that were sent, when the rest was taken. */
+  rejected: z.number().int().min(0),
+  /** Milliseconds that the collector asked for. */
+  retryAfter: z.number().int().min(0).max(600_000).nullable(),
+});
+export type TraceAnswer = z.infer<typeof traceAnswer>;
+
 /** What the process is told when it starts. */
 export interface SenderSettings {
   /** Host names whose addresses may be private. */
@@ -61,6 +81,7 @@ export interface SenderSettings {
   readonly software: string;
   readonly mail: MailServer | null;
   readonly metrics: { readonly host: string; readonly port: number } | null;
+  readonly traces: TraceCollector | null;
 }
 
 /** Promise of whoever delivers: never rejects for what a receiver does; rejects when the process is gone. */

@@ -37,7 +37,7 @@ const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable
   },
 });
 const broker = callerOver<FrontCalls>(link);
-const { blobs, incoming, limits, softwareVersion, tls } = await broker.call('https.hello', {});
+const { blobs, incoming, limits, softwareVersion, tls, traces } = await broker.call('https.hello', {});
 
 async function authenticate(connection: string, credential: Credential, client: string): Promise<SignedIn> {
   const { kind, text } = credential;
@@ -53,6 +53,7 @@ async function authenticate(connection: string, credential: Credential, client: 
 door = new HttpsDoor({
   tls,
   limits: { ...DOOR_LIMITS, graceMilliseconds: limits.loginGraceSeconds * 1000 },
+  traces,
   handlers: httpsHandlers(softwareVersion),
   log,
   broker,

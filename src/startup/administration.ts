@@ -63,6 +63,7 @@ export async function startAdministration(
       handlers,
       () => callerOf({ administrators }, token),
       rooms.log,
+      rooms.out.traces?.administered ?? null,
     ),
   );
   undo.push(() => {

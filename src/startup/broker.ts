@@ -77,6 +77,7 @@ export async function startBroker(
       limits: SIGN_IN_LIMITS,
     },
     node: rooms.node,
+    traces: rooms.out.traces,
     write: (action) => database.write(action),
     writePatiently: (action) => database.writePatiently(action),
     tenantName: (tenant) => fileStore.tenant(tenant)?.name ?? null,

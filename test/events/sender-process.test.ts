@@ -53,7 +53,14 @@ describe('the process that sends events', { timeout: 60_000 }, () => {
   });
 
   it('starts with the first delivery, serves metrics, and is replaced when it ends', async () => {
-    const settings = { allow: [], hostname: 'n', software: 's', mail: null, metrics: { host: '127.0.0.1', port: 0 } };
+    const settings = {
+      allow: [],
+      hostname: 'n',
+      software: 's',
+      mail: null,
+      metrics: { host: '127.0.0.1', port: 0 },
+      traces: null,
+    };
     const sender = new EventSender({ settings, metrics: () => 'waybill_x 1\n', log: SILENT });
     const target = {
       ...{ id: 't', kind: 'webhook' as const, address: 'https://127.0.0.1:1/', ca: null, certificate: null },

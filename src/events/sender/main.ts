@@ -7,11 +7,12 @@ import { createLog } from '../../base/log.ts';
 import { WaybillError } from '../../base/errors.ts';
 import { Link } from '../../broker/link.ts';
 import { endAtOnce } from '../../front/confine.ts';
-import { deliverRequest } from '../calls.ts';
-import type { DeliverAnswer, SenderSettings } from '../calls.ts';
+import { deliverRequest, traceRequest } from '../calls.ts';
+import type { DeliverAnswer, SenderSettings, TraceAnswer } from '../calls.ts';
 import { Mail } from './mail.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { Syslog } from './syslog.ts';
+import { Traces } from './traces.ts';
 import { Webhooks } from './webhook.ts';
 
 /** See LINK_DESCRIPTOR in broker/event-sender.ts. */
@@ -24,13 +25,17 @@ process.on('uncaughtException', (err) => {
 });
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 
-type Deliver = (body: unknown) => Promise<DeliverAnswer>;
-const started = Promise.withResolvers<Deliver>();
+interface Sending {
+  deliver(body: unknown): Promise<DeliverAnswer>;
+  trace(body: unknown): Promise<TraceAnswer>;
+}
+const started = Promise.withResolvers<Sending>();
 
 const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable: true }), {
   request: async (call, body) => {
-    if (call !== 'deliver') throw new WaybillError('call-unknown', 'no such call');
-    return (await started.promise)(body);
+    if (call === 'deliver') return (await started.promise).deliver(body);
+    if (call === 'trace') return (await started.promise).trace(body);
+    throw new WaybillError('call-unknown', 'no such call');
   },
   closed: () => {
     endAtOnce();
@@ -38,14 +43,22 @@ const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable
 });
 
 const settings = (await link.call('hello', {})) as SenderSettings;
-started.resolve(delivery(settings));
+started.resolve({ deliver: delivery(settings), trace: tracing(settings) });
 if (settings.metrics !== null) {
   const { host } = settings.metrics;
   const { port } = await serveMetrics(settings.metrics, async () => (await link.call('metrics', {})) as string);
   await link.call('listening', { host, port });
 }
 
-function delivery({ allow, hostname, mail: server }: SenderSettings): Deliver {
+function tracing({ traces: collector }: SenderSettings): Sending['trace'] {
+  const traces = collector === null ? null : new Traces(collector);
+  return (body) => {
+    const refused = { outcome: 'refused', rejected: 0, retryAfter: null } as const;
+    return traces?.send(traceRequest.parse(body).body) ?? Promise.resolve(refused);
+  };
+}
+
+function delivery({ allow, hostname, mail: server }: SenderSettings): Sending['deliver'] {
   const webhooks = new Webhooks({ allow });
   const syslog = new Syslog({ allow, hostname });
   const mail = server === null ? null : new Mail(server);

@@ -8,6 +8,7 @@ import type { Socket } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { asWaybillError, WaybillError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
+import { parseTraceparent } from '../../base/trace-context.ts';
 import { PROBLEM_TYPE } from '../../api/problem.ts';
 import type { BrokerCaller, Session, TlsIdentity } from '../../broker/calls.ts';
 import type { ResumableFiles } from '../../transfer/transfer.ts';
@@ -53,6 +54,8 @@ export interface DoorParts {
   readonly broker: BrokerCaller;
   readonly authenticate: (connection: string, credential: Credential, client: string) => Promise<SignedIn>;
   readonly files: (session: Session) => ResumableFiles;
+  /** Whether the broker wants to know whose trace a request is part of. */
+  readonly traces?: boolean;
   /** Everything of the connection is put away. */
   closed(connection: string): void;
 }
@@ -240,9 +243,10 @@ export class HttpsDoor {
     const { scope } = operation;
     if (operation.page === true) requireOwnPage(request);
     const member = await this.signedIn(request, connection, scope !== null);
+    if (member !== null) this.joinTrace(request, member);
     if (scope !== null && scope !== 'signed-in' && member?.scopes.has(scope) !== true)
       throw new WaybillError('scope-missing', `the scope ${scope} is needed`);
-    checkQuery(query, operation.query ?? {});
+    if (operation.anyQuery !== true) checkQuery(query, operation.query ?? {});
     const { broker } = this.parts;
     const asked = { request, response, operation, rest, query, connection: connection.id, broker };
     const exchange = new Exchange({ ...asked, member, listen, track: tracked });
@@ -271,6 +275,13 @@ export class HttpsDoor {
     if (credential === null) throw new WaybillError('not-signed-in', 'the request holds no token and no session');
     if (credential.kind === 'cookie') requireOwnPage(request);
     return connection.member(credential, clientOf(request.headers));
+  }
+
+  /** Whose trace a request is part of is a matter of the record alone: nothing waits for it. */
+  private joinTrace({ headers: { traceparent } }: IncomingMessage, { session: { session } }: Member): void {
+    const { traces, broker } = this.parts;
+    const context = traces === true && typeof traceparent === 'string' ? parseTraceparent(traceparent) : null;
+    if (context !== null) broker.call('trace.join', { session, context }).catch(() => undefined);
   }
 
   private trackBody(request: IncomingMessage) {
