@@ -179,6 +179,12 @@ describe('who is refused elsewhere', () => {
     await assert.rejects(waybill('ben', 'tenant', 'list'), /ended with 5/);
     const after = (await real.admin.call('session.list', { login: null })).sessions;
     assert.ok(!after.some(({ login }) => login === 'ben'));
+    // That he was there stands in the ledger, by the token that he showed.
+    while ((await real.admin.call('ledger.status', {})).waiting > 0)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const told = JSON.stringify(await json('own', 'investigate', '--account', 'ben'));
+    assert.match(told, /"login":"ben"[^}]*"factors":\["token"\]/);
+    assert.ok(told.includes(ben.fingerprint));
   });
 
   it('an own token that is removed is out at once', async () => {
