@@ -24,6 +24,8 @@ export interface Operation {
   /** Before anybody is signed in: only a page of this server may ask. What cookies sign in is held to that anyway. */
   readonly page?: true;
   readonly query?: Readonly<Record<string, z.ZodType<string | undefined>>>;
+  /** A page that is the same for every query: others write these addresses. */
+  readonly anyQuery?: true;
   /** Request headers that matter. */
   readonly headers?: Readonly<Record<string, string>>;
   /** JSON of this form, or a stream of this media type. */

@@ -11,6 +11,7 @@ import type { Operation } from './operation.ts';
 import { OWN_TOKEN_OPERATIONS } from './own-token-operations.ts';
 import { PAGE_OPERATIONS } from './page-operations.ts';
 import { SIGN_IN_OPERATIONS } from './sign-in-operations.ts';
+import { SSO_OPERATIONS } from './sso-operations.ts';
 
 export const OPERATIONS = {
   'api.openapi': {
@@ -29,6 +30,7 @@ export const OPERATIONS = {
   },
   ...PAGE_OPERATIONS,
   ...SIGN_IN_OPERATIONS,
+  ...SSO_OPERATIONS,
   ...ACCOUNT_OPERATIONS,
   ...LOGIN_OPERATIONS,
   ...OWN_TOKEN_OPERATIONS,

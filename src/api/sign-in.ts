@@ -23,7 +23,7 @@ export const account = z
   .meta({ id: 'Account' });
 export type AccountInfo = z.infer<typeof account>;
 
-const flow = z
+export const flow = z
   .string()
   .regex(/^wbf_[A-Za-z0-9_-]{43}$/)
   .meta({ description: 'The `flow` of the answer to start: it is this sign-in, and worth nothing after it.' });

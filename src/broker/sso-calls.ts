@@ -26,6 +26,14 @@ export const SSO_CALLS = {
     request: z.object({ connection: id }),
     response: z.object({ providers: z.array(z.object({ name: z.string(), title: z.string() })) }),
   },
+  /** What people should know before they go there. */
+  'sso.show': {
+    who: 'connection',
+    writes: false,
+    records: [],
+    request: z.object({ connection: id, provider }),
+    response: z.object({ name: z.string(), title: z.string(), host: z.string() }),
+  },
   /** Answers where the browser goes; a second one of the same flow takes the place of the first. */
   'sso.start': {
     who: 'connection',
@@ -40,7 +48,7 @@ export const SSO_CALLS = {
     writes: false,
     records: [],
     request: z.object({ session: id }),
-    response: z.object({ flow, address: z.string() }),
+    response: z.object({ flow, address: z.string(), provider }),
   },
   /** What the browser came back with; counts once, whatever comes of it. */
   'sso.finish': {

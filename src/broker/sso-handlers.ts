@@ -43,6 +43,10 @@ export function ssoHandlers(parts: SsoHandlersParts): SsoHandlers {
         .filter(({ listed }) => listed)
         .map(({ name, title }) => ({ name, title })),
     }),
+    'sso.show': ({ provider }) => {
+      const { name, title, issuer } = sso.providers.byName(provider);
+      return { name, title, host: new URL(issuer).host };
+    },
     'sso.start': async ({ flow, provider }, connection) => {
       const signIn = signIns.ask(connection, flow, (found) => found);
       const { address, pending } = await sso.begin(provider, signIn.origin.origin, false);
@@ -51,9 +55,10 @@ export function ssoHandlers(parts: SsoHandlersParts): SsoHandlers {
     },
     'sso.step-up': async (_request, session) => {
       const { account, webSession, origin } = ownOf(parts, session);
-      const { address, pending } = await sso.begin(providerOf(parts, session), origin, true);
+      const provider = providerOf(parts, session);
+      const { address, pending } = await sso.begin(provider, origin, true);
       const flow = stepUps.keep(session.connection.source, { pending, account, webSession });
-      return { flow, address };
+      return { flow, address, provider };
     },
     'sso.finish': async ({ flow, provider, code, state, iss, error }, connection) => {
       const returned = { code, state, iss, error };

@@ -1,7 +1,8 @@
 /** The sign-in page. Nothing that it holds outlives it: the cookie is the browser's, and no script reads that. */
 import { get, hasPasskeys, post, Problem, showPasskey } from './api.js';
 import { nextPage } from './next.js';
-import { element, onAct, say, showHost } from './page.js';
+import { element, fail, onAct, say, showHost } from './page.js';
+import { offerProviders } from './sso.js';
 
 /** @typedef {{ result: 'success' } | { result: 'failure', methods: string[], partial: boolean } | { result: 'over', reason: string }} Step */
 
@@ -95,6 +96,7 @@ onAct(element('again', HTMLButtonElement), () => {
   startAgain('');
 });
 
+offerProviders(begin, nextPage(location.search, location.origin)).catch(fail);
 showHost();
 if (!hasPasskeys()) {
   element('passkey', HTMLButtonElement).hidden = true;

@@ -1,6 +1,7 @@
 /** Showing a passkey or a code again before something changes how one signs in. */
-import { hasPasskeys, post, Problem, showPasskey } from './api.js';
-import { element, textOf } from './page.js';
+import { get, hasPasskeys, post, Problem, showPasskey } from './api.js';
+import { button, element, textOf } from './page.js';
+import { goAway } from './sso.js';
 
 /**
  * Does it; where the server wants to see a strong factor first, asks for one and does it then.
@@ -71,6 +72,34 @@ function stepUp({ passkeys, totp }) {
     };
     on(element('again-cancel', HTMLButtonElement), 'click', cancel);
     on(dialog, 'cancel', cancel);
+    offerProvider(signal, message).catch((/** @type {unknown} */ error) => {
+      message.textContent = textOf(error);
+    });
     dialog.showModal();
+  });
+}
+
+/**
+ * Whoever came by single sign-on may sign in there anew. That leaves the page: what was to be done is done again after it.
+ *
+ * @param {AbortSignal} over
+ * @param {HTMLElement} message
+ */
+async function offerProvider(over, message) {
+  /** @type {{ factors: string[] }} */
+  const { factors } = await get('account');
+  if (over.aborted || !factors.includes('sso-mfa')) return;
+  const away = button('Sign in again where you came from', '', async () => {
+    try {
+      /** @type {{ flow: string, provider: string, address: string }} */
+      const { flow, provider, address } = await post('account/sso-step-up');
+      await goAway({ flow, provider, next: location.pathname }, address);
+    } catch (error) {
+      message.textContent = textOf(error);
+    }
+  });
+  element('again-cancel', HTMLButtonElement).before(away);
+  over.addEventListener('abort', () => {
+    away.remove();
   });
 }

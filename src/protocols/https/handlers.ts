@@ -12,6 +12,7 @@ import { ownTokenHandlers } from './own-tokens.ts';
 import { pageHandlers } from './pages.ts';
 import { portalHandlers } from './portal.ts';
 import { signInHandlers } from './sign-in.ts';
+import { ssoHandlers } from './sso.ts';
 import { storeHandlers } from './store.ts';
 import { tusHandlers } from './tus.ts';
 
@@ -23,6 +24,7 @@ export function httpsHandlers(version: string): Handlers {
     ...pageHandlers(version),
     ...portalHandlers(),
     ...signInHandlers,
+    ...ssoHandlers,
     ...enrolmentHandlers,
     ...accountHandlers,
     ...loginHandlers,

@@ -63,6 +63,8 @@ export function portalHandlers() {
       exchange.sendEmpty(303, { Location: PAGE_OPERATIONS['page.sign-in'].path });
     },
     'page.sign-in': pageOf(PAGE_OPERATIONS['page.sign-in'].path),
+    'page.sign-in-at': pageOf(PAGE_OPERATIONS['page.sign-in'].path),
+    'page.sso-callback': pageOf('/sso-callback'),
     'page.enrol': pageOf(PAGE_OPERATIONS['page.enrol'].path),
     'page.account': pageOf(PAGE_OPERATIONS['page.account'].path),
     'page.device': pageOf(PAGE_OPERATIONS['page.device'].path),

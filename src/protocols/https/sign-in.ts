@@ -26,25 +26,25 @@ async function passkeyOptions(exchange: Exchange): Promise<void> {
 async function passkey(exchange: Exchange): Promise<void> {
   const { flow, response } = await exchange.json(signInPasskey);
   const { broker, connection } = exchange;
-  answer(exchange, await broker.call('web.passkey', { connection, flow, response }));
+  answerStep(exchange, await broker.call('web.passkey', { connection, flow, response }));
 }
 
 async function password(exchange: Exchange): Promise<void> {
   const { flow, login, password: text } = await exchange.json(signInPassword);
   const { broker, connection } = exchange;
-  answer(exchange, await broker.call('web.password', { connection, flow, user: login, password: Buffer.from(text) }));
+  answerStep(exchange, await broker.call('web.password', { connection, flow, user: login, password: Buffer.from(text) }));
 }
 
 function code(call: 'web.totp' | 'web.recovery') {
   return async (exchange: Exchange): Promise<void> => {
     const { flow, code: text } = await exchange.json(signInCode);
     const { broker, connection } = exchange;
-    answer(exchange, await broker.call(call, { connection, flow, code: Buffer.from(text) }));
+    answerStep(exchange, await broker.call(call, { connection, flow, code: Buffer.from(text) }));
   };
 }
 
 /** The cookie is a new one whatever the request brought: one that somebody planted is never the one that counts. */
-function answer(exchange: Exchange, outcome: Response<'web.passkey'>): void {
+export function answerStep(exchange: Exchange, outcome: Response<'web.passkey'>): void {
   if (outcome.result === 'success') {
     const { cookie, session } = outcome;
     exchange.entered(cookie, session);
