@@ -193,7 +193,7 @@ export class Logins {
     const detail = { codes: wrong.count, browser };
     if (wrong.count === WRONG_MAX)
       await change(this.parts.web, account, oneself(account), 'login.guessed', { detail }, () => undefined);
-    throw new WaybillError('login-expired', 'no request that waits has this code');
+    throw new WaybillError('login-expired', 'no request that waits for you has this code');
   }
 
   private allows(request: Waiting, session: LiveSession): boolean {

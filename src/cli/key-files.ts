@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
-import { open, readFile, unlink } from 'node:fs/promises';
+import { access, open, readFile, unlink } from 'node:fs/promises';
 import { syncFolder, writeDurableFile } from '../base/durable-file.ts';
 import { ByteWriter } from '../base/bytes.ts';
 import { WaybillError } from '../base/errors.ts';
@@ -55,13 +55,16 @@ function refuseAllButAbsent(error: unknown): false {
   throw error;
 }
 
+/** A private key that login has written: false for everything else. */
+export async function isOurKeyFile(file: string): Promise<boolean> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  return commentOf(text).startsWith(OURS);
+}
+
 /** Answers whether it is there. */
 async function refuseForeign(file: string): Promise<boolean> {
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  });
-  if (text === null || commentOf(text).startsWith(OURS)) return text !== null;
+  const there = await access(file).then(() => true, refuseAllButAbsent);
+  if (!there || (await isOurKeyFile(file))) return there;
   throw new WaybillError(
     'already-exists',
     `${file} is there and was not written by waybill login; choose another name`,

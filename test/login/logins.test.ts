@@ -181,7 +181,10 @@ describe('waybill login', () => {
     open();
     const asked = await scene.ask({ login: 'anna' });
     const [anna, otto] = [await scene.person('anna'), await scene.person('otto')];
-    await assert.rejects(scene.confirm(otto, asked), { code: 'permission-denied' });
+    // For him it is not there at all: from where somebody else works is not his to read.
+    await assert.rejects(scene.confirm(otto, asked), EXPIRED);
+    await assert.rejects(scene.call('login.show', { session: otto, userCode: asked.userCode }), EXPIRED);
+    await assert.rejects(scene.call('login.refuse', { session: otto, userCode: asked.userCode }), EXPIRED);
     await scene.confirm(anna, asked);
     assert.equal((await scene.token(asked)).login, 'anna');
     const open_ = await scene.ask();

@@ -3,7 +3,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { WaybillError } from '../../base/errors.ts';
 import { isCertificateBlob } from '../../sshkeys/certificate.ts';
-import { removeKeyFiles, writeKeyFiles } from '../key-files.ts';
+import { isOurKeyFile, removeKeyFiles, writeKeyFiles } from '../key-files.ts';
 import type { CertifiedKey } from '../key-files.ts';
 import { SshAgent } from '../ssh-agent.ts';
 
@@ -69,8 +69,9 @@ export async function usualFiles(home: string, host: string | null): Promise<str
   if (host !== null) return [usualFile(home, host)];
   const folder = path.join(home, '.ssh');
   const names = await readdir(folder).catch(() => []);
-  const keys = names.filter((name) => name.startsWith(PREFIX) && !/(-cert\.pub|\.ppk|\.new)$/.test(name));
-  return keys.map((name) => path.join(folder, name));
+  const likely = names.filter((name) => name.startsWith(PREFIX)).map((name) => path.join(folder, name));
+  const ours = await Promise.all(likely.map((file) => isOurKeyFile(file)));
+  return likely.filter((_, at) => ours[at]);
 }
 
 export async function forgetFiles(files: readonly string[]): Promise<string[]> {

@@ -34,8 +34,17 @@ export function configuration({ place, login, keyFile, family }: Use): string[] 
     ...(family === null ? [] : [`  AddressFamily ${family === 4 ? 'inet' : 'inet6'}`]),
     ...(keyFile === null
       ? []
-      : [`  IdentityFile "${keyFile}"`, `  CertificateFile "${keyFile}-cert.pub"`, '  IdentitiesOnly yes']),
+      : [
+          `  IdentityFile "${literal(keyFile)}"`,
+          `  CertificateFile "${literal(keyFile)}-cert.pub"`,
+          '  IdentitiesOnly yes',
+        ]),
   ];
+}
+
+/** A percent sign begins a token in ssh_config. */
+function literal(file: string): string {
+  return file.replaceAll('%', '%%');
 }
 
 function shellWord(text: string): string {
