@@ -20,6 +20,8 @@ export interface RemoteAdministrationParts {
   readonly accounts: { account(id: string): Account | null };
   readonly web: Pick<WebStore, 'token' | 'session'>;
   readonly now: () => number;
+  /** Whether administrators may be at this address. */
+  readonly takenFrom: (address: string) => boolean;
   readonly log: Log;
 }
 
@@ -42,6 +44,8 @@ export class RemoteAdministration {
     const { handlers } = this;
     if (handlers === null) throw new WaybillError('broker-unavailable', 'the server is starting');
     const web = identityOf(session);
+    if (!this.parts.takenFrom(session.address))
+      throw new WaybillError('permission-denied', 'administration is not taken from this address (--admin-from)');
     // Before anything is looked at: who is no administrator is told nothing, not even which calls there are.
     const account = web.administrator === undefined ? this.account(session) : null;
     this.requireShown(web, call);

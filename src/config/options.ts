@@ -13,6 +13,7 @@ import {
   filePath,
   httpsAddress,
   network,
+  networkOrNone,
   oneOf,
   serviceAddress,
   serviceName,
@@ -249,6 +250,12 @@ export const OPTIONS = {
     many: true,
     doc: 'Addresses of machines whose waybill login may be confirmed in a browser at another address, as 192.0.2.0/24; none when left out. Whoever asks from there can send somebody the link.',
     check: network,
+  },
+  'admin-from': {
+    value: 'NETWORK|none',
+    many: true,
+    doc: 'Addresses from which administration over HTTPS is taken, as 192.0.2.0/24; from everywhere when left out, from nowhere with none.',
+    check: networkOrNone,
   },
   'host-name': {
     value: 'NAME',

@@ -62,6 +62,11 @@ export function httpsOrigin(text: string): Origin {
   return origin;
 }
 
+/** Null is "none". */
+export function networkOrNone(text: string): Network | null {
+  return text === 'none' ? null : network(text);
+}
+
 export function network(text: string): Network {
   const found = parseNetwork(text);
   if (found === null) throw new NotAllowed('an address or a network, as 192.0.2.7, 192.0.2.0/24 or 2001:db8::/32');

@@ -167,7 +167,10 @@ export async function openRooms(
   undo.push(() => out.stop());
   const authorities = await openAuthorities(options, folder, database, { accountStore, web, sso }, ledger);
   const keyLife = new KeyLife({ store: accountStore, clock: SYSTEM_CLOCK, ledger });
-  const administration = openRemoteAdministration({ database, ledger, accountStore, tenants, web, log });
+  const administration = openRemoteAdministration({
+    ...{ database, ledger, accountStore, tenants, web, log },
+    from: options['admin-from'],
+  });
   return {
     log,
     ...opened,

@@ -26,6 +26,8 @@ const SILENT: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: ()
 const FILES: readonly Scope[] = ['files:list', 'files:read', 'files:write'];
 const TABLE = { 'admin.call': FRONT_CALLS['admin.call'], ...OWN_TOKEN_CALLS };
 const HOUR = 3_600_000;
+/** Not in --admin-from. */
+const ELSEWHERE = '203.0.113.9';
 
 class Remote {
   readonly scene: AdministrationScene;
@@ -44,6 +46,7 @@ class Remote {
     this.remote = new RemoteAdministration({
       ...{ administrators, web: web.parts.store, now: Date.now, log: SILENT },
       accounts: new SqliteAccounts(scene.world.database),
+      takenFrom: (address) => address !== ELSEWHERE,
     });
     this.remote.open(administrationHandlers(this.parts));
   }
@@ -99,18 +102,20 @@ class Remote {
   }
 
   /** As it makes it of an administrator's token. */
-  byAdministrator({ token: text }: Token): LiveSession {
+  byAdministrator({ token: text }: Token, address?: string): LiveSession {
     const { id, name, tokenHash } = this.parts.administrators.byToken(text);
     const nobody = { id, login: name, tenant: NO_TENANT };
-    return this.session(nobody, { scopes: ['admin'], factors: ['token'], administrator: { id, tokenHash } }, [id]);
+    const web = { scopes: ['admin'] as const, factors: ['token'], administrator: { id, tokenHash } };
+    return this.session(nobody, web, [id], address);
   }
 
   private session(
     { id, login, tenant }: Pick<Account, 'id' | 'login' | 'tenant'>,
     web: Partial<WebIdentity>,
     proofs: readonly string[],
+    address = '192.0.2.1',
   ): LiveSession {
-    const arrival = { address: '192.0.2.1', port: 1, source: '192.0.2.1', profile: 'https' } as const;
+    const arrival = { address, port: 1, source: address, profile: 'https' } as const;
     const none = { webSession: null, origin: null, strong: null, ends: null, idle: null, refusals: 0 };
     const scopes: readonly Scope[] = [...FILES, 'admin'];
     return this.connections.signIn(this.connections.open(this.fronts[0], arrival), {
@@ -350,6 +355,12 @@ describe('four eyes over HTTPS', () => {
     await assert.rejects(remote.call(byAda, 'approval.approve', { reference: proposal }), {
       code: 'permission-denied',
     });
+  });
+
+  it('only from where administration is taken', async () => {
+    const there = remote.byAdministrator(tokens.ada, ELSEWHERE);
+    await assert.rejects(remote.call(there, 'tenant.list', {}), { code: 'permission-denied' });
+    await remote.call(remote.byAdministrator(tokens.ada), 'tenant.list', {});
   });
 
   it('is judged once more where it becomes true: a session that ends meanwhile changes nothing', async () => {
