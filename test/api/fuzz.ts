@@ -48,6 +48,8 @@ export interface FuzzWish {
 }
 
 const FINDINGS_MAX = 25;
+/** Administrators are told by these where things of theirs are. */
+const TELL_PLACES: ReadonlySet<string> = new Set(['admin.rootkey.show']);
 
 interface Job {
   readonly described: Described;
@@ -58,7 +60,7 @@ interface Job {
 
 export async function fuzz(server: RealServer, wish: FuzzWish): Promise<Fuzzed> {
   const document = JSON.parse((await server.ask('GET', '/api/v1/openapi.json')).text) as Document;
-  const run = new Run(server, document, wish);
+  const run = new Run(server, document, wish, await secretsOf(server));
   const until = Date.now() + wish.milliseconds;
   // Whole rounds: each operation, as each role, in each kind.
   for (let round = 0; Date.now() < until && !run.full; round++) await run.round(wish.seed + round, until);
@@ -76,11 +78,11 @@ class Run {
   private readonly credentials = new Map<Role, Promise<Credential | null>>();
   private sent = 0;
 
-  constructor(server: RealServer, document: Document, wish: FuzzWish) {
+  constructor(server: RealServer, document: Document, wish: FuzzWish, secrets: Secrets) {
     this.server = server;
     this.wish = wish;
     this.judge = new Judge(document);
-    this.secrets = secretsOf(server);
+    this.secrets = secrets;
     this.targets = operationsOf(document)
       .filter(({ id }) => wish.without?.has(id) !== true)
       .map((described) => ({ described, made: requestsOf(described, document, wish.dictionary(described)) }));
@@ -136,7 +138,7 @@ class Run {
       this.answers.set(described.id, per.set(answer.status, (per.get(answer.status) ?? 0) + 1));
       if (answer.status === 401 && by !== null) this.credentials.delete(role);
       const said = `${target}\n${JSON.stringify(headers)}\n${body?.toString('latin1') ?? ''}`;
-      const why = this.judge.fault(described, answer) ?? this.secrets.leak(answer, said);
+      const why = this.judge.fault(described, answer) ?? this.secrets.leak(answer, said, TELL_PLACES.has(described.id));
       if (why !== null) this.found(job, why, `${answer.status} ${answer.text.slice(0, 600)}`);
     } catch (error) {
       this.found(job, 'no answer', String(error));
@@ -164,8 +166,8 @@ class Run {
 }
 
 /** Of the log: no failure inside the server, and none of its secrets. */
-export function faultsOfLog(server: RealServer): string[] {
-  const secrets = secretsOf(server);
+export async function faultsOfLog(server: RealServer): Promise<string[]> {
+  const secrets = await secretsOf(server);
   return server.server
     .log()
     .split('\n')
@@ -174,18 +176,20 @@ export function faultsOfLog(server: RealServer): string[] {
 }
 
 /** Everything that only the machine and its operator know. */
-function secretsOf({ server }: RealServer): Secrets {
+async function secretsOf({ server, admin }: RealServer): Promise<Secrets> {
   const secrets = new Secrets();
+  // A private key file holds the public one as well.
+  const open = (await admin.call('key.host', {})).keys.map(({ line }) => line).join('\n');
   secrets.add(PASSWORD);
   const keys = path.join(server.data, 'keys');
   for (const name of readdirSync(keys)) {
     if (/\.(pub|crt)$/.test(name)) continue;
     const bytes = readFileSync(path.join(keys, name));
     const lines = bytes.toString('latin1').split('\n');
-    secrets.add(...lines.filter((line) => line.length >= 40 && !line.startsWith('-----')));
+    secrets.add(...lines.filter((line) => line.length >= 40 && !line.startsWith('-----') && !open.includes(line)));
     if (bytes.length <= 64) secrets.add(bytes.toString('hex'), bytes.toString('base64'), bytes.toString('base64url'));
   }
-  secrets.add(PROJECT, server.temporary, process.execPath);
+  secrets.addPlaces(PROJECT, server.temporary, process.execPath);
   return secrets;
 }
 

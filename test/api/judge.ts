@@ -76,6 +76,12 @@ export class Judge {
 /** What must not be read anywhere. */
 export class Secrets {
   private readonly all = new Set<string>();
+  /** Where things are on the machine: `paths` says who may know. */
+  private readonly places = new Set<string>();
+
+  addPlaces(...texts: readonly string[]): void {
+    for (const text of texts) this.places.add(text);
+  }
 
   add(...texts: readonly string[]): void {
     for (const text of texts) if (text.length >= 8) this.all.add(text);
@@ -87,8 +93,9 @@ export class Secrets {
     return null;
   }
 
-  leak(answer: Answer, asked: string): string | null {
+  leak(answer: Answer, asked: string, paths = false): string | null {
     const text = `${JSON.stringify(answer.headers)}\n${answer.text}`;
+    if (!paths) for (const place of this.places) if (text.includes(place)) return 'it shows a place on the machine';
     const secret = this.in(text);
     if (secret !== null) return `it shows ${secret}`;
     const inside = INSIDE.exec(text)?.[0];

@@ -22,7 +22,7 @@ suite('every route of the API, fuzzed for long', () => {
     for (const [id, statuses] of fuzzed.answers)
       context.diagnostic(`${id}: ${[...statuses].map(([status, times]) => `${status} x ${times}`).join(', ')}`);
     assert.equal(fuzzed.findings.length, 0, report(fuzzed));
-    assert.deepEqual(faultsOfLog(scene.server), []);
+    assert.deepEqual(await faultsOfLog(scene.server), []);
     assert.equal((await scene.server.ask('GET', '/api')).status, 200);
   });
 });

@@ -1,0 +1,38 @@
+/**
+ * tus-js-client in a process that can be killed: ENDPOINT FILE PATH CA STORAGE, the token in TOKEN. Goes on with what the
+ * storage knows of the file. Writes how far it is, a number a line.
+ */
+import { createReadStream, readFileSync, statSync, writeSync } from 'node:fs';
+import { Agent } from 'node:https';
+import * as tus from 'tus-js-client';
+
+const HALT_AT = Number(process.env['HALT_AT'] ?? Infinity);
+const [endpoint = '', file = '', path = '', ca = '', storage = ''] = process.argv.slice(2);
+/** Its types are those of its build for browsers. */
+const { FileUrlStorage } = tus as unknown as { FileUrlStorage: new (file: string) => tus.UrlStorage };
+
+const upload = new tus.Upload(createReadStream(file), {
+  endpoint,
+  uploadSize: statSync(file).size,
+  metadata: { path },
+  headers: { Authorization: `Bearer ${process.env['TOKEN'] ?? ''}` },
+  retryDelays: [0, 200, 1000],
+  urlStorage: new FileUrlStorage(storage),
+  httpStack: new tus.DefaultHttpStack({ agent: new Agent({ ca: readFileSync(ca) }) }),
+  onProgress: (sent) => {
+    writeSync(1, `${sent}\n`);
+    // Stands still in the middle of a request, so that it is killed there and not behind its end.
+    if (sent >= HALT_AT) process.kill(process.pid, 'SIGSTOP');
+  },
+  onSuccess: () => {
+    writeSync(1, 'done\n');
+  },
+  onError: (error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+  },
+});
+const before = await upload.findPreviousUploads();
+writeSync(1, `${before.length} known\n`);
+if (before[0] !== undefined) upload.resumeFromPreviousUpload(before[0]);
+upload.start();
