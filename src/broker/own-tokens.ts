@@ -66,6 +66,9 @@ function strongPerson(parts: WebParts, session: LiveSession): Account {
   const account = person(parts, session);
   if (session.web === undefined || !isStrong(session.web, parts.clock.now()))
     throw new WaybillError('step-up-needed', 'show a passkey or a code again, then try again');
+  // It is for getting in once more and enrolling again; a token would outlast that.
+  if (session.web.factors.includes('recovery'))
+    throw new WaybillError('permission-denied', 'a session that a recovery code began makes no tokens');
   return account;
 }
 

@@ -407,6 +407,8 @@ describe('API tokens that people make for themselves', () => {
     await assert.rejects(add(browser, { expires: Date.now() + 367 * 24 * HOUR }), { code: 'option-invalid' });
     await assert.rejects(add(browser, { expires: null }), { code: 'request-invalid' });
     await assert.rejects(add(await remote.browser(olga, Date.now() - HOUR)), { code: 'step-up-needed' });
+    const recovered = await remote.browser(olga, Date.now(), ['password', 'recovery']);
+    await assert.rejects(add(recovered), { code: 'permission-denied' });
     const anna = remote.parts.accounts.get('anna');
     await assert.rejects(add(await remote.browser(anna)), { code: /^(option-invalid|scope-missing)$/ });
     await add(await remote.browser(anna), { scopes: ['files:read'] });

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { newApiToken } from '../../src/accounts/web/api-token.ts';
 import { RemoteServer } from '../../src/cli/remote.ts';
 import { Authenticator } from '../accounts/web/authenticator.ts';
 import { fingerprintOf, ORIGIN, RealServer } from '../api/real-server.ts';
@@ -87,6 +88,20 @@ describe('from the link of the first start to commands elsewhere', () => {
     const expires = new Date(Date.now() + 3_600_000).toISOString();
     const wish = { label: 'laptop', fingerprint: made['fingerprint'], scopes: ['admin'], expires };
     await page('account/tokens', wish, cookie);
+    const own = { cookie: cookie ?? '' };
+    const spare = { ...wish, label: 'spare', fingerprint: fingerprintOf(newApiToken()), scopes: ['files:list'] };
+    const { id } = (await page('account/tokens', spare, cookie)).json;
+    const removed = await real.ask('DELETE', `/api/v1/account/tokens/${String(id)}`, { by: own, headers: PAGE });
+    assert.equal(removed.status, 204);
+    const listed = await real.ask('GET', '/api/v1/account/tokens', { by: own });
+    const { tokens } = JSON.parse(listed.text) as { tokens: { label: string; expires: string }[] };
+    assert.deepEqual(
+      tokens.map(({ label, expires: end }) => [label, end]),
+      [['laptop', expires]],
+    );
+    const bearer = readFileSync(path.join(elsewhere, 'own'), 'utf8').trim();
+    const byToken = await real.ask('POST', '/api/v1/account/tokens', { by: { bearer }, json: spare });
+    assert.match(byToken.text, /call-forbidden/);
 
     const status = await json('own', 'status');
     assert.deepEqual([status['pid'], status['tlsKey']], [real.server.child.pid, pin]);
