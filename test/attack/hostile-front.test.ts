@@ -221,6 +221,13 @@ suite('what belongs to others', () => {
     await refused(on.front.say('certificate.issue', wish), 'call-unknown');
   });
 
+  test('administration, and tokens that would outlive the session: neither', async () => {
+    const { front, session } = await scene.session(await scene.user('cy'));
+    await refused(front.say('admin.call', { session, call: 'tenant.list', request: {} }), 'call-unknown');
+    await refused(front.say('tenant.list', {}), 'call-unknown');
+    await refused(front.say('own.tokens', { session }), 'call-unknown');
+  });
+
   test('readings and uploads of another session of the same front', async () => {
     const [ann, bob] = [await scene.user('ann'), await scene.user('bob')];
     await stored(ann, '/inbox/f', 1000);
