@@ -56,7 +56,6 @@ async function show(userCode) {
   element('facts', HTMLElement).replaceChildren(...factsOf(request));
   ask.hidden = true;
   details.hidden = false;
-  confirm.focus();
 }
 
 /** @param {Request} request */
@@ -71,9 +70,7 @@ function factsOf({ userCode, fingerprint, address, client, asked, login, hours, 
   ];
   if (login !== null) facts.push(['For', login]);
   if (hours !== null) facts.push(['Hours', String(hours)]);
-  return facts.map(([name, text]) =>
-    make('li', {}, make('span', { class: 'quiet' }, name), make('div', { 'data-fact': name }, text)),
-  );
+  return facts.flatMap(([name, text]) => [make('dt', {}, name), make('dd', { 'data-fact': name }, text)]);
 }
 
 /** @param {string} text */

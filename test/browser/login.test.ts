@@ -126,6 +126,15 @@ describe('waybill login in a browser', { skip: NO_BROWSER || skipWithout('ssh-ag
     await page.getByText(/^Refused\. Nobody got in/).waitFor();
   });
 
+  it('a page cannot make the browser of a visitor ask from his address', async () => {
+    const ask = (headers: string): Promise<unknown> =>
+      anna.page.evaluate(
+        `fetch('/api/v1/login', { method: 'POST', headers: ${headers}, body: '{"publicKey":"x"}' }).then((one) => one.json())`,
+      );
+    const [asJson, asText] = [await ask(`{ 'content-type': 'application/json' }`), await ask('{}')];
+    for (const answer of [asJson, asText]) assert.equal((answer as { code: string }).code, 'origin-refused');
+  });
+
   async function signIn(): Promise<void> {
     const { page } = anna;
     await page.goto(`${story.server}/sign-in`);

@@ -85,7 +85,7 @@ async function connect(socket: string): Promise<SshAgent> {
     return await SshAgent.connect(socket);
   } catch (error) {
     if (!(error instanceof WaybillError)) throw error;
-    throw new WaybillError(error.code, `${error.message}; give --file FILE to have the key in a file`, {
+    throw new WaybillError('option-invalid', `${error.message}; give --file FILE to have the key in a file`, {
       cause: error,
     });
   }
