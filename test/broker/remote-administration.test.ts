@@ -83,7 +83,12 @@ class Remote {
   }
 
   /** As web.session makes it of a browser's cookie. */
-  async browser(account: Account, strong: number | null = Date.now(), factors = ['passkey']): Promise<LiveSession> {
+  async browser(
+    account: Account,
+    strong: number | null = Date.now(),
+    factors = ['passkey'],
+    scopes: readonly Scope[] = [...FILES, 'admin'],
+  ): Promise<LiveSession> {
     const { store } = this.parts.web.parts;
     const [id, now] = [newId(), Date.now()];
     const times = { begun: now, lastUsed: now, strong };
@@ -91,7 +96,7 @@ class Remote {
     await store.write(() => {
       store.addSession({ id, hash: Buffer.alloc(32, id), account: account.id, factors, ...about, ...times });
     });
-    return this.session(account, { factors, webSession: id, strong }, [id]);
+    return this.session(account, { factors, webSession: id, strong, scopes }, [id]);
   }
 
   /** As it makes it of an API token. */
@@ -342,7 +347,13 @@ describe('four eyes over HTTPS', () => {
     await remote.call(remote.byAdministrator(tokens.ben), 'approval.approve', { reference });
     const first = remote.byAdministrator(his);
     const newer = token();
-    await remote.call(first, 'administrator.renew', { name: 'dan', fingerprint: newer.fingerprint });
+    const asked = { name: 'dan', fingerprint: newer.fingerprint };
+    const open = remote.byAdministrator(his);
+    // Durable, and its sessions not ended yet.
+    await remote.parts.administrators.renew('dan', token().fingerprint, { actor: '', approvedBy: '' });
+    await assert.rejects(remote.call(open, 'tenant.list', {}), { code: 'session-ended' });
+    await remote.parts.administrators.renew('dan', his.fingerprint, { actor: '', approvedBy: '' });
+    await remote.call(first, 'administrator.renew', asked);
     assert.equal(first.ended, 'the token of this session was renewed');
     await assert.rejects(remote.call(first, 'tenant.list', {}), { code: 'session-ended' });
     const [second, browser] = [remote.byAdministrator(newer), await remote.browser(dan)];
@@ -409,6 +420,8 @@ describe('API tokens that people make for themselves', () => {
     await assert.rejects(add(await remote.browser(olga, Date.now() - HOUR)), { code: 'step-up-needed' });
     const recovered = await remote.browser(olga, Date.now(), ['password', 'recovery']);
     await assert.rejects(add(recovered), { code: 'permission-denied' });
+    const narrow = await remote.browser(olga, Date.now(), ['passkey'], FILES);
+    await assert.rejects(add(narrow), { code: 'scope-missing' });
     const anna = remote.parts.accounts.get('anna');
     await assert.rejects(add(await remote.browser(anna)), { code: /^(option-invalid|scope-missing)$/ });
     await add(await remote.browser(anna), { scopes: ['files:read'] });
