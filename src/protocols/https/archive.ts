@@ -18,14 +18,23 @@ async function get(exchange: Exchange): Promise<void> {
   if (kind !== 'directory') throw new WaybillError('not-a-directory', `${path} is a file`);
   // Before the first byte: what may not be listed is refused as such.
   const first = await exchange.files.list(path, null);
-  exchange.response.writeHead(200, {
+  // They are sent with the first byte; until then a refusal is an answer of its own.
+  const { response } = exchange;
+  response.statusCode = 200;
+  const headers = {
     'Content-Type': 'application/zip',
     'Content-Disposition': attachment(`${path === '/' ? 'waybill' : lastName(path)}.zip`),
-  });
+  };
+  for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   const zip = new ZipWriter();
-  await addPages(exchange, zip, path, '', first);
-  await write(exchange.response, zip.finish());
-  exchange.response.end();
+  try {
+    await addPages(exchange, zip, path, '', first);
+  } catch (error) {
+    if (!response.headersSent) for (const name of Object.keys(headers)) response.removeHeader(name);
+    throw error;
+  }
+  await write(response, zip.finish());
+  response.end();
 }
 
 type Page = { readonly entries: readonly DirectoryEntry[]; readonly more: boolean };
@@ -66,6 +75,7 @@ async function addFile(exchange: Exchange, zip: ZipWriter, path: string, name: s
   const { response } = exchange;
   await withFile(exchange, path, async (file) => {
     const { size, mtime } = file.stat();
+    if (size > 0 && !response.headersSent) await file.read(0, 1);
     await write(response, [zip.begin({ name, directory: false, size, modified: mtime })]);
     await eachPart(file, 0, size, (parts) => write(response, zip.content(parts)));
     await write(response, [zip.end()]);

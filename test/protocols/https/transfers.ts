@@ -41,7 +41,8 @@ export function transfers(size: number): void {
     ];
 
     before(async () => {
-      server = await RealServer.open();
+      // Each client is new to the server, and so has a tenth of the budget.
+      server = await RealServer.open({ args: ['--budget-initial', '1T,100000,10000'] });
       token = (await server.token('first')).bearer;
       file = at('file');
       const hash = createHash('sha256');
