@@ -2,6 +2,7 @@
  * Builds the parts of the server in the order in which they need each other, and takes them down in the opposite one.
  * Whatever fails on the way takes down what stands already: nothing starts half.
  */
+import { enrolmentLink } from './accounts/web/origins.ts';
 import { WaybillError } from './base/errors.ts';
 import { createLog } from './base/log.ts';
 import type { Broker } from './broker/broker.ts';
@@ -20,7 +21,7 @@ import { fingerprint } from './sshkeys/public-key.ts';
 import { lockFolder } from './store/sqlite/folder-lock.ts';
 import { startAdministration } from './startup/administration.ts';
 import { startBroker } from './startup/broker.ts';
-import { enrolmentLink, httpsAddresses, openTls, ownOrigins } from './startup/https.ts';
+import { httpsAddresses, openTls, ownOrigins } from './startup/https.ts';
 import { openRooms } from './startup/rooms.ts';
 import { startAuthorities, startKeyActs, startSweeping } from './startup/rounds.ts';
 import type { Undo } from './startup/undo.ts';
@@ -82,6 +83,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       defaultQuota: options.quota,
     });
     const operator = rooms.tenants.list().find(({ name }) => name === OPERATOR_TENANT);
+    const origin = overHttps.length === 0 ? null : rooms.web.origins.first;
     const secret =
       operator === undefined ? null : await firstEnrolment({ ...rooms, dataFolder: folder.root }, operator.id);
     await startAdministration(options, folder, { ...rooms, keyActs }, broker, listeners, undo);
@@ -96,7 +98,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const ready = {
       listeners,
       first,
-      enrol: enrolmentLink(overHttps.length === 0 ? null : rooms.web.origins.first, secret),
+      enrol: origin === null || secret === null ? secret : enrolmentLink(origin, secret),
       tlsKey: broker.tlsKey,
       created,
       fronts: broker.frontPids,

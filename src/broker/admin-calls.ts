@@ -459,7 +459,11 @@ export const ADMIN_CALLS = {
     token,
   ),
   /** The answer is the secret, shown once. */
-  'sign-in.enrol': changes(z.object({ login }), z.object({ login, secret: z.string(), expires: moment })),
+  /** `link` is where a browser uses the secret; null where HTTPS is not served. */
+  'sign-in.enrol': changes(
+    z.object({ login }),
+    z.object({ login, secret: z.string(), link: z.string().nullable(), expires: moment }),
+  ),
   'sign-in.set-kind': guarded(z.object({ login, kind: accountKind }), z.object({ login, kind: accountKind })),
   'sign-in.set-policy': guarded(
     z.object({ tenant: label, policy: signInPolicy }),

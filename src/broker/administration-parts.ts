@@ -55,7 +55,7 @@ export interface AdministrationParts {
   /** Of our own; `hostLine` is null where the host keys have none. */
   readonly certificates: { readonly authority: OwnAuthority; readonly hostLine: () => string | null };
   readonly keyLife: KeyLife;
-  readonly web: Pick<WebRooms, 'parts' | 'tokens' | 'enrolments'>;
+  readonly web: Pick<WebRooms, 'parts' | 'origins' | 'tokens' | 'enrolments'>;
   readonly sso: SingleSignOn;
   /** Quota of tenants that are added without one. */
   readonly defaultQuota: number | null;

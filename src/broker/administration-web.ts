@@ -1,6 +1,7 @@
 /** What administrators do about signing in over HTTPS: tokens, enrolment, kinds of accounts, policies of tenants. */
 import { tokenFingerprint } from '../accounts/access-token.ts';
 import type { Account } from '../accounts/account.ts';
+import { enrolmentLink } from '../accounts/web/origins.ts';
 import { change } from '../accounts/web/parts.ts';
 import { isLaxer } from '../accounts/web/store.ts';
 import type { ApiToken } from '../accounts/web/store.ts';
@@ -37,7 +38,8 @@ export function webAdministration(parts: AdministrationParts): WebCalls {
     },
     'sign-in.enrol': async ({ login }, by) => {
       const { secret, expires } = await enrolments.issue(accounts.get(login), by);
-      return { login, secret, expires: moment(expires) };
+      const origin = web.origins.first;
+      return { login, secret, link: origin === null ? null : enrolmentLink(origin, secret), expires: moment(expires) };
     },
     'sign-in.set-kind': async ({ login, kind }, by) => {
       const account = accounts.get(login);

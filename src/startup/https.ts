@@ -42,8 +42,3 @@ export function ownOrigins(listeners: readonly Address[]): Origin[] {
   });
   return texts.map((text) => parseOrigin(new URL(text).origin)).filter((origin) => origin !== null);
 }
-
-/** Browsers keep what stands behind # to themselves: the secret reaches no log. */
-export function enrolmentLink(origin: Origin | null, secret: string | null): string | null {
-  return secret === null || origin === null ? secret : `${origin.origin}/enrol#${secret}`;
-}

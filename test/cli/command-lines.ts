@@ -173,7 +173,7 @@ export const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
   'token.list': { tokens: [apiToken] },
   'token.remove': { ended: 1 },
   'token.renew': apiToken,
-  'sign-in.enrol': { login: 'anna', secret: 'wbe_x', expires: '2026-11-24T12:00:00.000Z' },
+  'sign-in.enrol': { login: 'anna', secret: 'wbe_x', link: null, expires: '2026-11-24T12:00:00.000Z' },
   'sign-in.set-kind': { login: 'anna', kind: 'service' },
   'sign-in.set-policy': { tenant: 't', policy: 'passkey' },
   'sso.add': provider,

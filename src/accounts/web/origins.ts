@@ -3,6 +3,11 @@ import type { Origin } from '../../base/web-origin.ts';
 
 export type { Origin } from '../../base/web-origin.ts';
 
+/** Browsers keep what stands behind # to themselves: the secret reaches no log. */
+export function enrolmentLink({ origin }: Origin, secret: string): string {
+  return `${origin}/enrol#${secret}`;
+}
+
 export class Origins {
   private readonly known: Map<string, Origin>;
 

@@ -14,13 +14,16 @@ function oneOf<T extends string>(name: string, text: string, allowed: readonly T
 export const SIGN_IN_COMMANDS = [
   command({
     name: 'account enrol',
-    doc: 'Make a secret by which a person sets up what the account signs in with over HTTPS; for one day, and once.',
+    doc: 'Make a link by which a person sets up what the account signs in with over HTTPS; for one day, and once.',
     details: ['Whoever has it takes the account over: hand it to the person alone.'],
     arguments: { login },
     options: {},
     async run(input, { server, output }) {
       const answer = await server.call('sign-in.enrol', { login: input.login });
-      output.answer(answer, `${answer.secret}\nGood until ${answer.expires}, for ${answer.login}, once.`);
+      output.answer(
+        answer,
+        `${answer.link ?? answer.secret}\nGood until ${answer.expires}, for ${answer.login}, once.`,
+      );
     },
   }),
   command({
