@@ -11,7 +11,13 @@ import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { discoverAnswer, exchangeAnswer } from '../sso/calls.ts';
-import type { DiscoverAnswer, ExchangeAnswer, ExchangeRequest, IdentityClient, IdentitySettings } from '../sso/calls.ts';
+import type {
+  DiscoverAnswer,
+  ExchangeAnswer,
+  ExchangeRequest,
+  IdentityClient,
+  IdentitySettings,
+} from '../sso/calls.ts';
 import type { Provider } from '../sso/provider.ts';
 import { frontEnvironment, packageFolders } from './front-permissions.ts';
 import { Link } from './link.ts';
@@ -114,6 +120,7 @@ class IdentityProcess implements IdentityClient {
   private startedAt = 0;
   private timer: NodeJS.Timeout | null = null;
   private running = 0;
+  private ended = false;
   private readonly line: (() => void)[] = [];
 
   constructor(settings: IdentitySettings, name: string, log: Log, idle: number, over: () => void) {
@@ -140,7 +147,9 @@ class IdentityProcess implements IdentityClient {
     return exchangeAnswer.parse(await this.ask('exchange', request));
   }
 
+  /** For good: whoever waits is refused, and the next sign-in gets another. */
   stop(): void {
+    this.ended = true;
     if (this.timer !== null) clearTimeout(this.timer);
     const { link, child } = this;
     this.link = null;
@@ -187,6 +196,8 @@ class IdentityProcess implements IdentityClient {
   }
 
   private started(): { link: Link; child: ChildProcess } {
+    if (this.ended)
+      throw new WaybillError('provider-refused', 'the identity provider was changed or removed meanwhile');
     if (this.link !== null && this.child !== null) return { link: this.link, child: this.child };
     const now = Date.now();
     if (now - this.startedAt < START_MS)
@@ -205,8 +216,7 @@ class IdentityProcess implements IdentityClient {
           : Promise.reject(new WaybillError('call-unknown', 'no such call')),
       closed: (fault) => {
         const about = { provider: this.name };
-        if (fault !== null)
-          this.log.error({ ...about, attack: true, err: fault }, 'a provider process broke the link');
+        if (fault !== null) this.log.error({ ...about, attack: true, err: fault }, 'a provider process broke the link');
         child.kill('SIGKILL');
         if (this.link !== link) return;
         this.link = null;

@@ -84,7 +84,7 @@ export class SingleSignOn {
       ...{ provider: provider.id, name, state: secret(), nonce: secret(), verifier: secret() },
       ...{ redirectUri: `${origin}${CALLBACK_PATH}${name}`, begun: this.parts.clock.now(), fresh },
     };
-    const address = checkShown(authorizationEndpoint, this.parts.allow);
+    const address = this.shown(provider, authorizationEndpoint);
     const challenge = createHash('sha256').update(pending.verifier).digest('base64url');
     for (const [key, value] of [
       ['response_type', 'code'],
@@ -187,6 +187,16 @@ export class SingleSignOn {
   /** It was changed or removed. */
   forget(id: string): void {
     this.found.delete(id);
+  }
+
+  /** What a provider says of itself is as hostile as anything. */
+  private shown(provider: Provider, text: string): URL {
+    try {
+      return checkShown(text, this.parts.allow);
+    } catch (error) {
+      this.parts.log.warn({ provider: provider.name, err: asWaybillError(error) }, 'its page cannot be shown');
+      throw new WaybillError('provider-refused', 'the identity provider does not answer');
+    }
   }
 
   private async pageOf(provider: Provider): Promise<string> {

@@ -16,6 +16,7 @@ import { webHandlers } from '../../src/broker/web-handlers.ts';
 import { openWebRooms } from '../../src/broker/web-rooms.ts';
 import { WebSignIns } from '../../src/broker/web-sign-ins.ts';
 import type { Event } from '../../src/ledger/core/kinds.ts';
+import type { IdentityClient } from '../../src/sso/calls.ts';
 import type { Provider } from '../../src/sso/provider.ts';
 import { Providers } from '../../src/sso/providers.ts';
 import type { ProviderSpec } from '../../src/sso/providers.ts';
@@ -45,7 +46,8 @@ export class SsoScene {
   private readonly handlers: object;
 
   /** The clock is the machine's: providers look at theirs. */
-  constructor(allow: readonly string[] = ['127.0.0.1']) {
+  constructor(identity?: (provider: Provider) => IdentityClient) {
+    const allow = ['127.0.0.1'];
     const { parts, accounts, store: accountStore } = this.base;
     this.base.now = Date.now();
     const { sealer, clock, log } = parts;
@@ -56,7 +58,7 @@ export class SsoScene {
     this.providers = new Providers({ store: this.store, sealer, ledger, clock, allow });
     const sso = new SingleSignOn({
       ...{ providers: this.providers, ledger, clock, log, allow },
-      identity: (provider) => this.processes.of(provider),
+      identity: identity ?? ((provider) => this.processes.of(provider)),
       account: (id) => accountStore.account(id),
     });
     this.providers.onChanged = (id) => {
