@@ -4,8 +4,8 @@
  * the session of the connection, here and nowhere else.
  */
 import type { Account } from '../accounts/account.ts';
-import { ACCESS_TOKEN, tokenFingerprint } from '../accounts/access-token.ts';
-import type { Administrator, Administrators } from '../accounts/administrators.ts';
+import { ACCESS_TOKEN } from '../accounts/access-token.ts';
+import type { Administrators } from '../accounts/administrators.ts';
 import type { ApiTokens } from '../accounts/web/api-tokens.ts';
 import type { Enrolling, Enrolments } from '../accounts/web/enrolments.ts';
 import type { Origin, Origins } from '../accounts/web/origins.ts';
@@ -20,7 +20,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
 import { marksOf } from '../policy/budgets/acquaintances.ts';
 import type { Seen } from '../policy/budgets/acquaintances.ts';
-import { NO_TENANT } from './connections.ts';
+import { administratorIdentity, administratorSignIn } from './administrator-sign-in.ts';
 import type { Connection, Connections, LiveSession, WebIdentity } from './connections.ts';
 import { clientName } from './web-client.ts';
 import type { WebAnswer, WebSessionAnswer } from './web-calls.ts';
@@ -223,47 +223,19 @@ export class WebSignIns {
 
   /** His session has no account and no files: all that it may call is administration. */
   private async openByAdministrator(connection: Connection, text: string, client: string): Promise<WebSessionAnswer> {
-    const { administrators, signIn, connections } = this.parts;
+    const { administrators, signIn, connections, ledger, node } = this.parts;
     this.requirePatience(connection);
     const known = administrators.findByToken(text);
     if (known === null) throw this.refuseToken(connection, client, null, 'token-unknown');
-    const { id, name, tokenHash } = known;
-    const session = newId();
-    const credential = `access token ${tokenFingerprint(tokenHash)}`;
-    const stands = (): boolean => administrators.findByToken(text)?.id === id;
+    const identity = administratorIdentity(known);
+    const stands = (): boolean => administrators.findByToken(text)?.id === known.id;
     const good = await signIn.store.write(() => {
-      if (stands()) this.recordAdministrator(connection, known, { session, client, credential });
+      if (stands()) ledger.append(null, administratorSignIn(connection, identity, known, client, node));
       return stands();
     });
     // Also what became durable between that write and this line.
     if (!good || !stands()) throw this.refuseToken(connection, client, null, 'changed-meanwhile');
-    const scopes: readonly Scope[] = ['admin'];
-    const times = { strong: null, ends: null, idle: null };
-    const none = { webSession: null, origin: null, refusals: 0 };
-    const web = { scopes, factors: ['token'], ...none, ...times, administrator: { id, tokenHash } };
-    const names = { session, account: id, tenant: NO_TENANT, login: name, tenantName: '-' };
-    const live = connections.signIn(connection, { ...names, credential, proofs: [id], marks: [], web });
-    return this.account(live);
-  }
-
-  private recordAdministrator(
-    { address }: Connection,
-    { id, name, tokenHash }: Administrator,
-    { session, client, credential }: { readonly session: string; readonly client: string; readonly credential: string },
-  ): void {
-    const { run, name: node, software } = this.parts.node;
-    this.parts.ledger.append(null, {
-      kind: 'sign-in',
-      session,
-      account: id,
-      login: name,
-      protocol: 'https',
-      ...{ address, client, run, node, software },
-      factors: ['token'],
-      credentials: [tokenFingerprint(tokenHash)],
-      descriptions: [credential],
-      firsts: [],
-    });
+    return this.account(connections.signIn(connection, identity));
   }
 
   private async openByCookie(
