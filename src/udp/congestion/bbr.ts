@@ -103,8 +103,8 @@ export class Bbr implements Controller {
   }
 
   /** "Updating the Model Upon Packet Loss". */
-  onLost(_now: number, size: number, txInFlight: number, lostSince: number, isAppLimited: boolean): void {
-    this.model.noteLoss(this.totalDelivered);
+  onLost(size: number, txInFlight: number, lostSince: number, isAppLimited: boolean, isRun: boolean): void {
+    this.model.noteLoss(this.totalDelivered, isRun);
     if (!this.isProbeSample) return;
     if (!this.model.isTooMuch(lostSince, txInFlight)) return;
     this.inflightTooHigh(
@@ -282,9 +282,9 @@ export class Bbr implements Controller {
     }
     if (this.isWindowLimited && this.window >= model.inflightLong) {
       this.resetFullBandwidth(sample.deliveryRate);
-      if (!this.gains.learnsBaseline) return false;
+      if (!this.gains.upEndsAtQueue) return false;
     }
-    return this.fullBwNow || (this.gains.learnsBaseline && this.hasQueued(sample.now));
+    return this.fullBwNow || (this.gains.upEndsAtQueue && this.hasQueued(sample.now));
   }
 
   /** What was to be found out is known once what is on the way is more than the path holds; more would only be delay. */

@@ -10,8 +10,8 @@ export interface Controller {
   readonly lossBaseline: number;
   /** The state's name, for people who look. */
   readonly phase: string;
-  /** A packet was declared lost: the bytes on the way when it was sent, those lost since, its size. */
-  onLost(now: number, size: number, txInFlight: number, lostSince: number, isAppLimited: boolean): void;
+  /** A packet was declared lost: the bytes on the way when it was sent, those lost since, whether the one before was lost too. */
+  onLost(size: number, txInFlight: number, lostSince: number, isAppLimited: boolean, isRun: boolean): void;
   /** Feedback was taken in; `sample` is complete. */
   onFeedback(sample: RateSample): void;
   /** Something is sent after nothing was on the way. */

@@ -43,7 +43,7 @@ export class FixedRate implements Controller {
     return Math.max(this.target * this.smoothedRtt * 2, MIN_WINDOW_PACKETS * this.mss);
   }
 
-  onLost(_now: number, size: number): void {
+  onLost(size: number): void {
     this.lost += size;
   }
 

@@ -6,33 +6,64 @@
 export const BASELINE_MAX = 0.15;
 /** A block of fewer packets says too little (at 5 % it is off by 1 % two times in three). */
 const BLOCK_PACKETS = 400;
+const BLOCK_RUNS = 10;
+const BLOCK_PACKETS_MAX = 4000;
+const BURST_MAX = 64;
 const UNKNOWN = 0.1;
+/** No quiet block in so many rounds: then the queue is never empty, and loss is what it usually is. */
+const UNKNOWN_ROUNDS = 20;
 
 export class LossBaseline {
   private blockLost = 0;
   private blockPackets = 0;
+  private blockRuns = 0;
+  private burst = 1;
   private thisCycle = Infinity;
   private lastCycle = Infinity;
   private smoothed = 0;
   value = 0;
-  private isKnown = false;
+  isKnown = false;
+  private rounds = 0;
 
   /** Until a quiet block was seen, nothing but heavy loss is held against the path. */
   get toJudgeBy(): number {
-    return this.isKnown ? this.value : UNKNOWN;
+    return this.isKnown || this.rounds > UNKNOWN_ROUNDS ? this.value : UNKNOWN;
   }
 
-  /** One round's packets that were decided, all sent in quiet. */
-  addQuietRound(lost: number, packets: number): void {
+  countRound(): void {
+    this.rounds++;
+  }
+
+  /**
+   * Whether `lost` of `sent` packets is more than the baseline and an allowance explain. Two standard deviations are added,
+   * because the question is asked at every loss and chance alone would answer yes before long; loss in bursts deviates more.
+   */
+  isExceeded(lost: number, sent: number, allowance: number): boolean {
+    const judge = this.toJudgeBy;
+    const expected = sent * (judge + allowance);
+    const deviation = judge > 0 ? this.burst : 0.25;
+    return lost > expected + 2 * Math.sqrt(expected * deviation);
+  }
+
+  /** One round's packets that were decided, all sent in quiet: how many were lost, in how many runs. */
+  addQuietRound(lost: number, packets: number, runs: number): void {
     this.blockLost += lost;
     this.blockPackets += packets;
+    this.blockRuns += runs;
+    // The first block is small, to know something soon; later ones hold enough runs to say how often they come.
     if (this.blockPackets < BLOCK_PACKETS) return;
+    if (this.isKnown && this.blockRuns < BLOCK_RUNS && this.blockPackets < BLOCK_PACKETS_MAX) return;
     const rate = this.blockLost / this.blockPackets;
-    this.smoothed = this.smoothed === 0 ? rate : this.smoothed + (rate - this.smoothed) / 4;
+    const share = this.isKnown ? 1 / 4 : 1;
+    this.smoothed += (rate - this.smoothed) * share;
+    // Runs of geometric length vary by twice their mean.
+    const run = this.blockRuns === 0 ? 1 : Math.min(this.blockLost / this.blockRuns, BURST_MAX);
+    this.burst += (Math.max(1, 2 * run - 1) - this.burst) * share;
     // Not the very least: of many blocks of equal loss the least is always too low.
     this.thisCycle = Math.min(this.thisCycle, Math.max(rate, this.smoothed * 0.9));
     this.blockLost = 0;
     this.blockPackets = 0;
+    this.blockRuns = 0;
     this.settle();
   }
 
@@ -51,13 +82,4 @@ export class LossBaseline {
     this.isKnown = true;
     this.value = Math.min(least, BASELINE_MAX);
   }
-}
-
-/**
- * Whether `lost` of `sent` packets is more than the baseline and an allowance explain. Two standard deviations are
- * added, because the question is asked at every loss and chance alone would answer yes before long.
- */
-export function exceedsBaseline(lost: number, sent: number, baseline: number, allowance: number): boolean {
-  const expected = sent * (baseline + allowance);
-  return lost > expected + 2 * Math.sqrt(expected * (baseline > 0 ? 1 : 0.25));
 }

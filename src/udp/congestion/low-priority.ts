@@ -5,9 +5,10 @@
  */
 import type { Controller } from './controller.ts';
 import type { RateSample } from './delivery-rate.ts';
-import { exceedsBaseline, LossBaseline } from './loss-baseline.ts';
+import { LossBaseline } from './loss-baseline.ts';
 
 const TARGET = 25_000;
+const TARGET_LEAST = 1000;
 const BASE_BUCKETS = 10;
 const BUCKET_TIME = 30_000_000;
 const INITIAL_PACKETS = 10;
@@ -15,7 +16,8 @@ const MIN_PACKETS = 2;
 const SLOWDOWN_AFTER_ROUNDS = 2;
 /** A slowdown takes a ninth of the time (LEDBAT++, "Periodic slowdown"). */
 const SLOWDOWN_SHARE = 9;
-const LOSS_ALLOWANCE = 0.02;
+const LOSS_ALLOWANCE = 0.01;
+const FADE = 0.999;
 const GAIN_SPREAD = 16;
 
 export class LowPriority implements Controller {
@@ -36,7 +38,9 @@ export class LowPriority implements Controller {
   private roundLost = 0;
   private slowdownAt = Infinity;
   private slowdownUntil = 0;
-  private startupRounds = 0;
+  private roundMost = 0;
+  /** The longest queue of late. */
+  private longest = 0;
 
   constructor(options: { mss: number; now: number; rttGuess?: number }) {
     this.mss = options.mss;
@@ -61,7 +65,7 @@ export class LowPriority implements Controller {
     return ((this.window < this.threshold ? 2 : 1.2) * this.window) / this.smoothedRtt;
   }
 
-  onLost(_now: number, size: number): void {
+  onLost(size: number): void {
     this.roundLost += size;
   }
 
@@ -82,6 +86,7 @@ export class LowPriority implements Controller {
     }
     this.base[this.bucket] = Math.min(this.base[this.bucket] as number, rtt);
     this.roundLeast = Math.min(this.roundLeast, rtt);
+    this.roundMost = Math.max(this.roundMost, rtt);
     this.smoothedRtt += (rtt - this.smoothedRtt) / 8;
   }
 
@@ -89,33 +94,44 @@ export class LowPriority implements Controller {
     const queue = this.roundLeast === Infinity ? 0 : this.roundLeast - this.minRtt;
     const packets = (this.roundAcked + this.roundLost) / this.mss;
     const lost = this.roundLost / this.mss;
-    if (queue < TARGET / 4) this.baseline.addQuietRound(lost, packets);
-    this.startupRounds++;
-    const tooMuch = exceedsBaseline(lost, packets, this.lossBaseline, LOSS_ALLOWANCE);
+    this.longest = Math.max(this.longest * FADE, this.roundMost - this.minRtt);
+    // While the window doubles, what arrived is of more packets than what was lost: that says too little.
+    if (this.window >= this.threshold) {
+      this.baseline.countRound();
+      if (queue < this.target / 4) this.baseline.addQuietRound(lost, packets, lost);
+    }
+    const tooMuch = this.baseline.isExceeded(lost, packets, LOSS_ALLOWANCE);
     if (now < this.slowdownUntil) this.window = MIN_PACKETS * this.mss;
-    else if (tooMuch && (queue > TARGET / 8 || this.startupRounds > 3)) this.lower(0.5);
+    else if (tooMuch) this.lower(0.5);
     else if (this.window < this.threshold) this.checkSlowStart(now, queue);
     else this.follow(queue);
     this.planSlowdown(now);
     this.roundEnd = this.delivered;
     this.roundLeast = Infinity;
+    this.roundMost = 0;
     this.roundAcked = 0;
     this.roundLost = 0;
   }
 
   private checkSlowStart(now: number, queue: number): void {
-    if (queue < (TARGET * 3) / 4) return;
+    if (queue < (this.target * 3) / 4) return;
     this.threshold = this.window;
     if (this.slowdownAt === Infinity) this.slowdownAt = now + SLOWDOWN_AFTER_ROUNDS * this.smoothedRtt;
   }
 
+  /** A shallow buffer overflows before the usual target is reached: there the target is half of what it ever held. */
+  private get target(): number {
+    return Math.min(TARGET, Math.max(this.longest / 2, TARGET_LEAST));
+  }
+
   /** Additive increase, a gentle multiplicative decrease in proportion to how far the target is missed. */
   private follow(queue: number): void {
-    if (queue <= TARGET) {
-      const gain = 1 / Math.min(GAIN_SPREAD, Math.ceil((2 * TARGET) / Math.max(this.minRtt, 1)));
+    const { target } = this;
+    if (queue <= target) {
+      const gain = 1 / Math.min(GAIN_SPREAD, Math.ceil((2 * target) / Math.max(this.minRtt, 1)));
       // A window of a long, fast link would take minutes packet by packet: a share of the free room is taken as well.
-      this.window += gain * this.mss + this.window * 0.05 * (1 - queue / TARGET);
-    } else this.lower(Math.max(0.5, 1 - (queue / TARGET - 1) / 2));
+      this.window += gain * this.mss + this.window * 0.05 * (1 - queue / target);
+    } else this.lower(Math.max(0.5, 1 - (queue / target - 1) / 2));
   }
 
   private lower(factor: number): void {

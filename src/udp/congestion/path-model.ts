@@ -3,7 +3,7 @@
  * Network Path Model Parameters"), and what the three departures add: a loss baseline and a policer's rate.
  */
 import type { RateSample } from './delivery-rate.ts';
-import { exceedsBaseline, LossBaseline } from './loss-baseline.ts';
+import { LossBaseline } from './loss-baseline.ts';
 import { CycleMaxFilter, RoundMaxFilter } from './max-filter.ts';
 import { PolicerDetector } from './policer.ts';
 import type { Gains } from './policies.ts';
@@ -13,8 +13,13 @@ const EXTRA_ACKED_ROUNDS = 10;
 /** Above this the queue has grown: a quarter of the round trip, and what jitter of an idle link may be. */
 const QUEUE_SHARE = 0.25;
 const QUEUE_SLACK = 4000;
-/** A quiet round's queue: less than that is a link without one. */
-const QUIET_SHARE = 0.1;
+/** A policer drops without a queue: the round trip of all packets stays near the least. */
+const POLICER_QUEUE = 1.1;
+/** A quiet round's queue: a small share of the longest of late. A shallow buffer is full before it is long. */
+const QUIET_SHARE = 0.2;
+const QUIET_SLACK = 500;
+/** What is remembered of the longest round trip fades by this share a round. */
+const FADE = 1 / 32;
 
 export class PathModel {
   readonly baseline = new LossBaseline();
@@ -45,8 +50,11 @@ export class PathModel {
   private roundLost = 0;
   private roundAcked = 0;
   private roundMarked = 0;
+  private roundRuns = 0;
   private roundLeastRtt = Infinity;
   private lastRoundLeastRtt = Infinity;
+  private roundMostRtt = 0;
+  private longestRtt = 0;
   private roundWasQuiet = true;
   private extraDelivered = 0;
   private extraSince = 0;
@@ -88,6 +96,11 @@ export class PathModel {
     return least !== Infinity && least > this.minRtt * (1 + QUEUE_SHARE) + QUEUE_SLACK;
   }
 
+  private get isCalm(): boolean {
+    const longest = Math.max(this.longestRtt - this.minRtt, 0);
+    return this.roundLeastRtt <= this.minRtt + Math.max(QUIET_SLACK, longest * QUIET_SHARE);
+  }
+
   startRound(): void {
     this.nextRoundDelivered = this.totalDelivered;
   }
@@ -122,7 +135,9 @@ export class PathModel {
     this.roundAcked += sample.newlyAcked;
     this.roundLost += sample.newlyLost;
     this.roundMarked += sample.newlyMarked;
-    if (sample.rtt > 0) this.roundLeastRtt = Math.min(this.roundLeastRtt, sample.rtt);
+    if (sample.rtt <= 0) return;
+    this.roundLeastRtt = Math.min(this.roundLeastRtt, sample.rtt);
+    this.roundMostRtt = Math.max(this.roundMostRtt, sample.rtt);
   }
 
   /** "BBR.extra_acked": feedback comes in lumps, and so does what it acknowledges. */
@@ -168,7 +183,7 @@ export class PathModel {
     const { gains } = this;
     if (!gains.learnsBaseline) return lost > sent * gains.lossAllowance;
     const allowance = this.isQueueing ? gains.lossAllowanceQueueing : gains.lossAllowance;
-    return exceedsBaseline(lost / this.mss, sent / this.mss, this.baseline.toJudgeBy, allowance);
+    return this.baseline.isExceeded(lost / this.mss, sent / this.mss, allowance);
   }
 
   /** The loss of the round under way, as a share. */
@@ -179,20 +194,21 @@ export class PathModel {
 
   private endRound(sample: RateSample): void {
     const packets = (this.roundLost + this.roundAcked) / this.mss;
-    const calm = this.roundLeastRtt <= this.minRtt * (1 + QUIET_SHARE) + QUEUE_SLACK;
-    if (this.roundWasQuiet && calm && !sample.isAppLimited)
-      this.baseline.addQuietRound(this.roundLost / this.mss, packets);
-    if (this.isTooMuch(this.roundLost, this.roundLost + this.roundAcked)) {
-      this.policer.onLossyRound(
-        sample.deliveryRate,
-        this.roundLeastRtt > this.minRtt * (1 + QUIET_SHARE) + QUEUE_SLACK,
-      );
+    if (this.roundMostRtt > this.longestRtt) this.longestRtt = this.roundMostRtt;
+    else this.longestRtt -= (this.longestRtt - this.roundMostRtt) * FADE;
+    this.baseline.countRound();
+    if (this.roundWasQuiet && this.isCalm && !sample.isAppLimited)
+      this.baseline.addQuietRound(this.roundLost / this.mss, packets, this.roundRuns);
+    if (this.baseline.isKnown && this.isTooMuch(this.roundLost, this.roundLost + this.roundAcked)) {
+      this.policer.onLossyRound(sample.deliveryRate, this.roundMostRtt > this.minRtt * POLICER_QUEUE + QUEUE_SLACK);
     }
     this.lastRoundLeastRtt = this.roundLeastRtt;
     this.roundLost = 0;
     this.roundAcked = 0;
     this.roundMarked = 0;
+    this.roundRuns = 0;
     this.roundLeastRtt = Infinity;
+    this.roundMostRtt = 0;
     this.roundWasQuiet = true;
   }
 
@@ -208,7 +224,8 @@ export class PathModel {
     this.inflightLatest = sample.delivered;
   }
 
-  noteLoss(totalDelivered: number): void {
+  noteLoss(totalDelivered: number, isRun: boolean): void {
+    if (!isRun) this.roundRuns++;
     if (!this.lossInRound) this.lossRoundDelivered = totalDelivered;
     this.lossInRound = true;
   }

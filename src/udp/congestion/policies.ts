@@ -19,6 +19,8 @@ export interface Gains {
   readonly lossAllowanceQueueing: number;
   /** Departures 1 and 2. Without them this is the draft. */
   readonly learnsBaseline: boolean;
+  /** ProbeBW_UP ends as soon as it made a queue, not only when bandwidth stops growing. */
+  readonly upEndsAtQueue: boolean;
   readonly probeWait: readonly [least: number, spread: number];
   readonly probeRttInterval: number;
   /** How long ProbeRTT may be put off while the round trip is seen to be at its least anyway. */
@@ -43,6 +45,7 @@ export const DRAFT_GAINS: Gains = {
   lossAllowance: 0.02,
   lossAllowanceQueueing: 0.02,
   learnsBaseline: false,
+  upEndsAtQueue: false,
   probeWait: [2 * SECOND, SECOND],
   probeRttInterval: 5 * SECOND,
   probeRttIntervalMax: 5 * SECOND,
@@ -52,6 +55,7 @@ export const FAIR_GAINS: Gains = {
   ...DRAFT_GAINS,
   lossAllowanceQueueing: 0.01,
   learnsBaseline: true,
+  upEndsAtQueue: false,
   probeRttIntervalMax: 15 * SECOND,
 };
 

@@ -57,7 +57,10 @@ export class TransferReceiver {
   private readonly feedback = emptyFeedbackFields();
 
   private highest = -1;
-  private highestAt = 0;
+  private latest = 0;
+  private latestAt = 0;
+  /** Packet numbers below are decided for the sender, or forgotten. */
+  private floor = 0;
   private readonly hadBytes: number;
   received = 0;
   duplicateBytes = 0;
@@ -145,7 +148,8 @@ export class TransferReceiver {
     else if (!this.store(datagram, last)) return false;
     if (fields.end) this.end = last;
     this.exponent = flagsOf(datagram) & FLAG_FEEDBACK_MASK;
-    this.arrived.cutBelow(Math.min(fields.decidedBelow, this.highest));
+    this.floor = Math.max(this.floor, Math.min(fields.decidedBelow, this.highest));
+    this.arrived.cutBelow(this.floor);
     if (packetNumber > this.pausedNumber) this.pausedNow = null;
     return true;
   }
@@ -201,13 +205,13 @@ export class TransferReceiver {
   }
 
   private acknowledge(packetNumber: number, now: number, kind: Kind): void {
-    if (packetNumber > this.highest) {
-      this.highest = packetNumber;
-      this.highestAt = now;
-    }
-    if (packetNumber >= this.forgotten && this.arrived.add(packetNumber, packetNumber) < 0) {
+    this.highest = Math.max(this.highest, packetNumber);
+    this.latest = packetNumber;
+    this.latestAt = now;
+    if (packetNumber >= this.floor && this.arrived.add(packetNumber, packetNumber) < 0) {
       this.forgotten = this.arrived.high(0) + 1;
-      this.arrived.cutBelow(this.forgotten);
+      this.floor = this.forgotten;
+      this.arrived.cutBelow(this.floor);
       this.arrived.add(packetNumber, packetNumber);
     }
     this.owed = true;
@@ -231,7 +235,7 @@ export class TransferReceiver {
   private feedbackAt(): number {
     if (!this.owed && !this.sweepDue && this.limit - this.limitTold < this.window * LIMIT_SHARE) return Infinity;
     if (this.highest < 0) return Infinity;
-    const size = OVERHEAD + FEEDBACK_PREFIX + Math.min(this.arrived.count * 2, FEEDBACK_RANGES_MAX) * RANGE_LENGTH;
+    const size = OVERHEAD + FEEDBACK_PREFIX + Math.min(this.arrived.count * 2 + 1, FEEDBACK_RANGES_MAX) * RANGE_LENGTH;
     if (!this.connection.paths.allows(size)) return Infinity;
     return this.sweepDue ? -Infinity : this.lastFeedbackAt + (FEEDBACK_UNIT_US << this.exponent);
   }
@@ -239,15 +243,15 @@ export class TransferReceiver {
   private produceFeedback(into: Buffer, now: number): number {
     const { feedback, arrived } = this;
     const older = this.sweepDue && this.sweepIndex < arrived.count - 1;
-    // The delay is of the highest number: an older block says nothing of that.
-    feedback.delay = older ? 0xffffffff : Math.max(0, Math.round(now - this.highestAt));
+    feedback.delay = Math.max(0, Math.round(now - this.latestAt));
     feedback.clock = Math.round(now);
     feedback.limit = this.limit;
     feedback.received = this.received;
     feedback.forgotten = this.forgotten;
     feedback.marked = this.marked;
+    feedback.latest = this.latest;
     this.connection.begin(into, KIND.feedback, 0);
-    const end = writeFeedback(into, feedback, arrived, older ? this.sweepIndex : arrived.count - 1);
+    const end = writeFeedback(into, feedback, arrived, this.floor, older ? this.sweepIndex : arrived.count - 1);
     if (this.sweepDue) this.sweepDue = false;
     else this.planSweep(now);
     return this.connection.finish(into, end, now);

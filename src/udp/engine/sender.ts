@@ -12,6 +12,7 @@ import type { Paused } from '../wire/control.ts';
 import { writePaused, writeZeros } from '../wire/control.ts';
 import { DATA_AT, writeData } from '../wire/data.ts';
 import { emptyFeedbackFields, readFeedback } from '../wire/feedback.ts';
+import type { FeedbackFields } from '../wire/feedback.ts';
 import { FLAG_END, KIND } from '../wire/header.ts';
 import {
   DATA_OVERHEAD,
@@ -67,6 +68,8 @@ const SKIP_ABOUT_EVERY = 500;
 const PAUSED_EVERY = 2_000_000;
 const FEEDBACKS_A_ROUND = 16;
 const FIRST_EXPONENT = 2;
+/** If none of so many packets before it has arrived, a packet has overtaken. */
+const PREDECESSORS = 3;
 
 export class TransferSender {
   readonly connection: Connection;
@@ -94,6 +97,7 @@ export class TransferSender {
   private askedAt = 0;
   private firstSentAt = Infinity;
   private probeCount = 0;
+  private lastLost = -2;
   private marked = 0;
   private paused: Paused | null = null;
   private nextPausedAt = Infinity;
@@ -189,14 +193,35 @@ export class TransferSender {
     const { fields, log } = this;
     // The longest delay that can be written means that it was not measured.
     if (fields.count === 0 || fields.delay === 0xffffffff) return;
-    const highest = fields.highs[0] as number;
-    if (highest < log.base) return;
-    const slot = log.slot(highest);
-    if (log.state[slot] !== PACKET.flying) return;
+    const { latest } = fields;
+    if (latest < log.base || latest >= log.next) return;
+    const slot = log.slot(latest);
+    if (log.state[slot] !== PACKET.flying || this.hasOvertaken(latest)) return;
     const rtt = Math.max(now - (log.sentAt[slot] as number) - fields.delay, 1);
     this.roundTrip.add(rtt);
     this.rate.sample.rtt = rtt;
     this.chooseExponent();
+  }
+
+  /** A packet that came before those sent before it took a way that is not the path's: its time would mislead. */
+  private hasOvertaken(packetNumber: number): boolean {
+    const { fields, log } = this;
+    let checked = 0;
+    for (let before = packetNumber - 1; before >= log.base && checked < PREDECESSORS; before--) {
+      const state = log.state[log.slot(before)];
+      if (state === PACKET.skipped) continue;
+      if (state !== PACKET.flying || this.isIn(fields, before)) return false;
+      checked++;
+    }
+    return checked === PREDECESSORS;
+  }
+
+  private isIn(fields: FeedbackFields, packetNumber: number): boolean {
+    for (let index = 0; index < fields.count; index++) {
+      if (packetNumber > (fields.highs[index] as number)) return false;
+      if (packetNumber >= (fields.lows[index] as number)) return true;
+    }
+    return false;
   }
 
   private chooseExponent(): void {
@@ -251,7 +276,9 @@ export class TransferSender {
     this.pieces.onLost(log.offset[slot] as number, log.length[slot] as number);
     const since = rate.lost - (log.lost[slot] as number);
     const txInFlight = log.inflight[slot] as number;
-    this.controller.onLost(this.now, log.size[slot] as number, txInFlight, since, log.appLimited[slot] === 1);
+    const isRun = packetNumber === this.lastLost + 1;
+    this.lastLost = packetNumber;
+    this.controller.onLost(log.size[slot] as number, txInFlight, since, log.appLimited[slot] === 1, isRun);
   }
 
   private settle(now: number): void {

@@ -28,7 +28,17 @@ export const FLAG_END = 0x10;
 export const FLAG_FEEDBACK_MASK = 0x0f;
 
 /** Flags a kind may carry; others must be zero, so that they can mean something later. */
-const FLAGS_ALLOWED: readonly number[] = [0, FLAG_END | FLAG_FEEDBACK_MASK, 0, 0, 0, FLAG_FEEDBACK_MASK, FLAG_FEEDBACK_MASK, 0, 0];
+const FLAGS_ALLOWED: readonly number[] = [
+  0,
+  FLAG_END | FLAG_FEEDBACK_MASK,
+  0,
+  0,
+  0,
+  FLAG_FEEDBACK_MASK,
+  FLAG_FEEDBACK_MASK,
+  0,
+  0,
+];
 
 export function writeHeader(into: Buffer, kind: Kind, flags: number, packetNumber: number, connectionId: Buffer): void {
   into[0] = (WIRE_VERSION << 4) | kind;

@@ -26,7 +26,7 @@ export const U48_MAX = 2 ** 48 - 1;
 export const KEY_EPOCH_PACKETS = 2 ** 24;
 
 /** Ranges of one feedback datagram: as many as fit the base size. */
-export const FEEDBACK_PREFIX = 40;
+export const FEEDBACK_PREFIX = 46;
 export const RANGE_LENGTH = 4;
 export const FEEDBACK_RANGES_MAX = Math.floor((DATAGRAM_BASE - OVERHEAD - FEEDBACK_PREFIX) / RANGE_LENGTH);
 

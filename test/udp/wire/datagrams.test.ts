@@ -30,6 +30,7 @@ import {
   CLOSE_TEXT_MAX,
   DATAGRAM_BASE,
   DATAGRAM_MAX,
+  FEEDBACK_PREFIX,
   FEEDBACK_RANGES_MAX,
   HEADER_LENGTH,
   OVERHEAD,
@@ -157,15 +158,24 @@ describe('feedback', () => {
         const arrived = rangesOf(list);
         const into = Buffer.alloc(DATAGRAM_BASE);
         writeHeader(into, KIND.feedback, 0, 9, id);
-        const written = { ...emptyFeedbackFields(), clock, delay, limit: 7, received: 8, forgotten: 9, marked: 10 };
-        const end = writeFeedback(into, written, arrived);
+        const written = {
+          ...emptyFeedbackFields(),
+          clock,
+          delay,
+          limit: 7,
+          received: 8,
+          forgotten: 9,
+          marked: 10,
+          latest: 11,
+        };
+        const end = writeFeedback(into, written, arrived, 0);
         assert.ok(end + TAG_LENGTH <= DATAGRAM_BASE);
         const read = emptyFeedbackFields();
         assert.ok(readFeedback(into, end + TAG_LENGTH, read));
         assert.equal(read.highest, arrived.high(arrived.count - 1));
         assert.deepEqual(
-          [read.clock, read.delay, read.limit, read.received, read.forgotten, read.marked],
-          [clock, delay, 7, 8, 9, 10],
+          [read.clock, read.delay, read.limit, read.received, read.forgotten, read.marked, read.latest],
+          [clock, delay, 7, 8, 9, 10, 11],
         );
         const said = new NumberRanges(10_000);
         for (let index = 0; index < read.count; index++) {
@@ -191,7 +201,7 @@ describe('feedback', () => {
       [3, 5],
       [2, 9],
     ]);
-    const end = writeFeedback(into, emptyFeedbackFields(), arrived);
+    const end = writeFeedback(into, emptyFeedbackFields(), arrived, 0);
     for (let length = OVERHEAD; length < end + 40; length++) {
       assert.equal(readFeedback(into, length, emptyFeedbackFields()), length === end + TAG_LENGTH);
     }
@@ -200,18 +210,18 @@ describe('feedback', () => {
       copy.writeUInt16BE(value, at);
       assert.equal(readFeedback(copy, end + TAG_LENGTH, emptyFeedbackFields()), false);
     };
-    const ranges = HEADER_LENGTH + 40;
+    const ranges = HEADER_LENGTH + FEEDBACK_PREFIX;
     bad(ranges, 1); // a gap before the first range
     bad(ranges + 2, 0); // an empty first range
     bad(ranges + 6, 1000); // below zero
-    bad(HEADER_LENGTH + 38, FEEDBACK_RANGES_MAX + 1);
+    bad(HEADER_LENGTH + 44, FEEDBACK_RANGES_MAX + 1);
     assert.ok(readFeedback(into, end + TAG_LENGTH, emptyFeedbackFields()));
   });
 
   it('without anything arrived is well-formed too', () => {
     const into = Buffer.alloc(DATAGRAM_BASE);
     writeHeader(into, KIND.feedback, 0, 9, id);
-    const end = writeFeedback(into, emptyFeedbackFields(), new NumberRanges(10));
+    const end = writeFeedback(into, emptyFeedbackFields(), new NumberRanges(10), 0);
     const read = emptyFeedbackFields();
     assert.ok(readFeedback(into, end + TAG_LENGTH, read));
     assert.equal(read.count, 0);
