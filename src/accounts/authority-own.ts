@@ -77,6 +77,11 @@ export class OwnAuthority {
     return this.parts.key.current?.public.blob ?? null;
   }
 
+  /** The longest that anybody may ask for. */
+  get hours(): number {
+    return this.parts.hours;
+  }
+
   /** Throws `option-invalid` for a wish that is not granted to anybody, `permission-denied` for this account. */
   async issue(wish: IssueWish, by: Acting = LOCAL_OPERATOR): Promise<Issue> {
     checkWish(wish, this.parts.hours);

@@ -44,6 +44,13 @@ export class Certificates {
     this.parts = parts;
   }
 
+  /** Before anybody is bothered with it: whether so long is granted at all. */
+  requireGrantable(hours: number | null): void {
+    const most = this.parts.authority.hours;
+    if (hours !== null && hours > most)
+      throw new WaybillError('option-invalid', `a certificate is good for at most ${most} hours here`);
+  }
+
   async issue(session: LiveSession, { publicKey, hours }: Request<'certificate.issue'>): Promise<Answer> {
     return this.issueFor(session, { key: plainKey(publicKey), hours: hours ?? null, address: session.address });
   }

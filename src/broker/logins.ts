@@ -26,7 +26,7 @@ import { clientName } from './web-client.ts';
 export interface LoginsParts {
   readonly web: WebParts;
   readonly origins: Origins;
-  readonly certificates: Pick<Certificates, 'issueFor'>;
+  readonly certificates: Pick<Certificates, 'issueFor' | 'requireGrantable'>;
   /** Machines in these may be confirmed from a browser that is elsewhere. */
   readonly elsewhere: Networks;
   /** Where SFTP is served; null where it is not. */
@@ -80,6 +80,7 @@ export class Logins {
       throw new WaybillError('unsupported', 'nobody signs in here: the operator names the server with --https-origin');
     const key = plainKey(request.publicKey);
     const { login = null, hours = null } = request;
+    this.parts.certificates.requireGrantable(hours);
     const address = plainAddress(connection.address);
     const asked = {
       key,

@@ -17,6 +17,7 @@ import type { Answered, Started } from '../../src/cli/login/exchange.ts';
 import { forgetFiles, keep, usualFile, usualFiles } from '../../src/cli/login/keeping.ts';
 import { knownHostsLines } from '../../src/cli/login/known-hosts.ts';
 import { commandLine, configuration } from '../../src/cli/login/use.ts';
+import { readOptions } from '../../src/config/read-options.ts';
 import { certificateLine, signCertificate } from '../../src/sshkeys/certificate-sign.ts';
 import type { Certificate } from '../../src/sshkeys/certificate.ts';
 import { publicKeyFrom, publicKeyLine } from '../../src/sshkeys/public-key.ts';
@@ -230,6 +231,15 @@ describe('what to type', () => {
       );
     assert.ok(read.includes(`certificatefile /home/anna/my keys/100%%h-cert.pub`));
     assert.deepEqual(configuration({ ...use, keyFile: null, family: null }).length, 3);
+  });
+});
+
+describe('networks from which the browser may be elsewhere', () => {
+  it('are addresses and networks, and nothing that asks a name server', () => {
+    const read = (text: string) => readOptions({ 'login-elsewhere': text }, {})['login-elsewhere'];
+    assert.deepEqual(read('192.0.2.0/24'), [{ address: '192.0.2.0', family: 'ipv4', length: 24 }]);
+    assert.deepEqual(readOptions({}, {})['login-elsewhere'], []);
+    for (const text of ['files.example.com', '192.0.2.0/33', '192.0.2.*', '']) assert.throws(() => read(text), text);
   });
 });
 
