@@ -1,5 +1,7 @@
 /** Signing in over the door, as pages do it; and what other pages must not be able to do with it. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:tls';
 import { after, before, suite, test } from 'node:test';
 import { Authenticator } from '../../accounts/web/authenticator.ts';
 import { ORIGIN } from '../../accounts/web/scene.ts';
@@ -76,6 +78,26 @@ suite('signing in over HTTPS', () => {
     assert.match(out.headers['set-cookie']?.[0] ?? '', /^__Host-waybill=; Max-Age=0; Path=\/; Secure; HttpOnly/);
     assert.equal((await browser.ask('GET', '/api/v1/account', { cookie })).status, 401);
     assert.equal((await scene.browser().ask('GET', '/api/v1/account', { cookie })).status, 401);
+  });
+
+  test('a page stands for longer than a connection may without signing in, and a step under way is answered', async (t) => {
+    const hasty = await DoorScene.open({ graceMilliseconds: 200 });
+    t.after(() => hasty.close());
+    const { authenticator: hers } = await hasty.web.enrolled('anna');
+    const slow = connect({ host: '127.0.0.1', port: hasty.port, ca: hasty.certificate, servername: 'localhost' });
+    slow.setEncoding('utf8');
+    await once(slow, 'secureConnect');
+    const fields = `Host: ${new URL(ORIGIN).host}\r\nOrigin: ${ORIGIN}\r\nContent-Type: application/json`;
+    slow.write(`POST /api/v1/enrolment/start HTTP/1.1\r\n${fields}\r\nContent-Length: 15\r\n\r\n{"secret"`);
+    const idle = connect({ host: '127.0.0.1', port: hasty.port, ca: hasty.certificate, servername: 'localhost' });
+    // Two looks after it was due the other one is gone; this one is still to be answered.
+    await once(idle.resume(), 'close');
+    slow.write(':"no"');
+    let answer = '';
+    slow.on('data', (text: string) => (answer += text)).write('}');
+    await once(slow, 'close');
+    assert.match(answer, /^HTTP\/1\.1 401 [\s\S]*sign-in-refused/);
+    assert.equal((await hasty.browser().passkey(hers)).json()['result'], 'success');
   });
 
   test('nobody is signed in, or enrolled, by a page of somebody else', async () => {

@@ -9,6 +9,7 @@ import type { BrokerCaller } from '../../../src/broker/calls.ts';
 import { createLog } from '../../../src/base/log.ts';
 import { makeCertificate } from '../../../src/first-start/self-signed.ts';
 import { DOOR_LIMITS, HttpsDoor } from '../../../src/protocols/https/door.ts';
+import type { DoorLimits } from '../../../src/protocols/https/door.ts';
 import { httpsHandlers } from '../../../src/protocols/https/handlers.ts';
 import type { Authenticator } from '../../accounts/web/authenticator.ts';
 import { ORIGIN, WebScene } from '../../accounts/web/scene.ts';
@@ -113,14 +114,14 @@ export class DoorScene {
   private readonly server: Server;
   private readonly browsers: Browser[] = [];
 
-  private constructor() {
+  private constructor(limits: Partial<DoorLimits>) {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
     this.certificate = makeCertificate(['localhost'], createPrivateKey(key), Date.now());
     const broker: BrokerCaller = { call: (call, body) => this.web.call(call as never, body as never) };
     this.door = new HttpsDoor({
       tls: { certificate: this.certificate, key, trusted: false },
-      limits: DOOR_LIMITS,
+      limits: { ...DOOR_LIMITS, ...limits },
       handlers: httpsHandlers('test'),
       log: createLog('debug', (line) => this.log.push(line)),
       broker,
@@ -148,8 +149,8 @@ export class DoorScene {
     });
   }
 
-  static async open(): Promise<DoorScene> {
-    const scene = new DoorScene();
+  static async open(limits: Partial<DoorLimits> = {}): Promise<DoorScene> {
+    const scene = new DoorScene(limits);
     scene.server.listen(0, '127.0.0.1');
     await once(scene.server, 'listening');
     scene.port = (scene.server.address() as AddressInfo).port;
