@@ -21,6 +21,7 @@ import { fingerprint } from './sshkeys/public-key.ts';
 import { lockFolder } from './store/sqlite/folder-lock.ts';
 import { startAdministration } from './startup/administration.ts';
 import { startBroker } from './startup/broker.ts';
+import { acmeSettings, startAcme } from './startup/acme.ts';
 import { httpsAddresses, openTls, ownOrigins } from './startup/https.ts';
 import { openRooms } from './startup/rooms.ts';
 import { startAuthorities, startKeyActs, startSweeping } from './startup/rounds.ts';
@@ -59,6 +60,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     // What is only a mistake in the options must not leave a data folder behind.
     const banner = readBanner(options.banner);
+    acmeSettings(options);
     const rootKeys = rootKeyProviders(options, (err) => {
       log.warn({ err }, 'the token for the root key could not be renewed; it is asked for again when it is needed');
     });
@@ -67,7 +69,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const rooms = await openRooms(folder, rootKeys(folder.rootKey), options, log, undo);
     const tls = httpsAddresses(options).length === 0 ? null : await openTls(options, folder);
     const broker = await startBroker(options, rooms, banner, tls?.identity ?? null, undo);
-    if (tls !== null)
+    if (tls !== null && options.acme === null)
       undo.push(
         watchTlsFiles(tls.files, log, (identity) => {
           broker.changeTls(identity);
@@ -95,6 +97,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       fronts: broker.frontCount,
       holds: rooms.budgets.holds.list().length,
     }));
+    if (tls !== null) {
+      const { out, ledger, database } = rooms;
+      const write = (action: () => void): Promise<void> => database.write(action);
+      await startAcme({ options, keys: folder.keys, tls: tls.identity, log, out, ledger, write }, broker, undo);
+    }
     const ready = {
       listeners,
       first,

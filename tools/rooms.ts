@@ -15,6 +15,12 @@ export const ROOMS: readonly Room[] = [
   { room: 'main.ts', imports: 'everything' },
   { room: 'startup', imports: 'everything' },
   { room: 'cli', imports: 'everything' },
+  // Of the command alone: what it transfers, it transfers as any client would.
+  {
+    room: 'client',
+    imports: ['api', 'protocols/fast', 'udp/layout', 'udp/driver', 'base'],
+    types: ['cli'],
+  },
   { room: 'first-start', imports: 'everything' },
   { room: 'config', imports: ['base'] },
   // The entry of a front joins rooms, and must stay without keys and metadata.
@@ -24,16 +30,25 @@ export const ROOMS: readonly Room[] = [
       'protocols/ssh',
       'protocols/sftp',
       'protocols/https',
+      'protocols/fast',
       'transfer',
+      'udp/driver',
       'broker/link.ts',
       'broker/calls.ts',
+      'broker/fast-calls.ts',
       'broker/wire.ts',
       'base',
     ],
   },
   { room: 'protocols/ssh', imports: ['api', 'sshkeys', 'base'], types: ['broker/calls.ts', 'transfer'] },
-  { room: 'protocols/https', imports: ['transfer', 'api', 'base'], types: ['broker/calls.ts'] },
+  { room: 'protocols/https', imports: ['transfer', 'api', 'udp/layout', 'base'], types: ['broker/calls.ts'] },
   { room: 'protocols/sftp', imports: ['transfer', 'api', 'base'], types: ['broker/calls.ts'] },
+  // The streams are the driver's; which one, the front says.
+  {
+    room: 'protocols/fast',
+    imports: ['transfer', 'api', 'udp/layout', 'base'],
+    types: ['broker/fast-calls.ts', 'udp/wire'],
+  },
   {
     room: 'transfer',
     // Of the store only what moves ciphertext; session-files.ts is the one place that chooses it.
@@ -48,7 +63,20 @@ export const ROOMS: readonly Room[] = [
   },
   {
     room: 'broker',
-    imports: ['accounts', 'policy', 'files', 'keys', 'ledger', 'events', 'sso', 'sshkeys', 'config', 'api', 'base'],
+    imports: [
+      'accounts',
+      'policy',
+      'files',
+      'keys',
+      'ledger',
+      'events',
+      'sso',
+      'acme/calls.ts',
+      'sshkeys',
+      'config',
+      'api',
+      'base',
+    ],
   },
   {
     room: 'accounts',
@@ -68,7 +96,11 @@ export const ROOMS: readonly Room[] = [
   // Watches ledgers of others, on a machine of its own.
   { room: 'witness', imports: ['ledger/core', 'base'] },
   { room: 'incident/packs', imports: ['ledger/core', 'ledger/verify', 'base'] },
-  { room: 'events', imports: ['ledger/core', 'ledger/changed.ts', 'base'], types: ['ledger', 'keys/sealer.ts'] },
+  {
+    room: 'events',
+    imports: ['ledger/core', 'ledger/changed.ts', 'base'],
+    types: ['ledger', 'keys/sealer.ts', 'acme'],
+  },
   // The process with the network: none of the ledger, only what it is told to send.
   {
     room: 'events/sender',
@@ -77,6 +109,7 @@ export const ROOMS: readonly Room[] = [
       'events/public-addresses.ts',
       'events/target-address.ts',
       'events/target-kinds.ts',
+      'acme/calls.ts',
       'broker/link.ts',
       'front/confine.ts',
       'base',
@@ -107,8 +140,11 @@ export const ROOMS: readonly Room[] = [
   { room: 'udp/engine', imports: ['udp/wire', 'udp/congestion'] },
   // What touches the system: no product rule, and nothing of who transfers what.
   { room: 'udp/crypto', imports: ['udp/wire'] },
+  { room: 'udp/layout', imports: [] },
   { room: 'udp/socket', imports: [] },
   { room: 'udp/driver', imports: ['udp/wire', 'udp/congestion', 'udp/engine', 'udp/crypto', 'udp/socket'] },
+  // Signs; the process with the network only carries.
+  { room: 'acme', imports: ['base'] },
   { room: 'sshkeys', imports: ['base'] },
   // A store implements what the rooms above declare; it sees their declarations only.
   {

@@ -32,12 +32,16 @@ export const ERRORS = {
   'broker-unavailable':
     'The broker does not answer. Try again; if it lasts, the operator should look at the server log.',
   'sign-in-refused': 'The sign-in was refused.',
+  'acme-failed':
+    'The certificate authority (--acme) gave no certificate; the one before stays in use. The log says why.',
   'provider-refused': 'The identity provider cannot be asked. Try again; if it lasts, run: waybill sso test NAME',
   'not-signed-in': 'Nobody is signed in. Send a token as "Authorization: Bearer TOKEN", or sign in.',
   'scope-missing': 'The token does not allow this. Use one with the scope that is named.',
   'step-up-needed':
     'This needs a strong factor shown within the last minutes. Show a passkey or a code again, then try again.',
   'origin-refused': 'A page of another origin asked for this in the name of a signed-in person. It was not done.',
+  'transfer-broken':
+    'The fast transfer ended before it was through. Begin it again: it goes on from the last whole segment.',
   'changed-meanwhile': 'What is there is not what the condition of the request names. Read it again, then decide.',
   'checksum-mismatch':
     'The bytes that arrived are not those that the checksum is of. They were not kept; send them again.',

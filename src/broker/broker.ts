@@ -13,7 +13,7 @@ import type { Acquaintances, Seen } from '../policy/budgets/acquaintances.ts';
 import type { Grants } from '../policy/grants.ts';
 import type { SingleSignOn } from '../sso/single-sign-on.ts';
 import { callsOf } from './calls.ts';
-import type { Door, Response, TlsIdentity } from './calls.ts';
+import type { Door, Response, TlsChallenge, TlsIdentity } from './calls.ts';
 import { Connections, logOf } from './connections.ts';
 import type { Connection, LiveSession, Profile } from './connections.ts';
 import { createDispatch } from './dispatch.ts';
@@ -21,6 +21,7 @@ import { FrontPool } from './front-pool.ts';
 import type { FrontProcess } from './front-process.ts';
 import { frontHandlers, identifyFront } from './front-handlers.ts';
 import type { Certificates } from './certificates.ts';
+import { FastTransfers } from './fast-transfers.ts';
 import type { HostKeys } from './host-keys.ts';
 import { Listener } from './listener.ts';
 import type { FrontTraces } from './traces.ts';
@@ -62,6 +63,14 @@ export interface BrokerParts {
   readonly fronts: { readonly size: number; readonly args: readonly string[] };
   /** Null where HTTPS is not served. */
   readonly https: { readonly size: number; readonly args: readonly string[]; readonly tls: TlsIdentity } | null;
+  /** Null where there are no fast transfers. Without an address of their own they take the first of HTTPS, once somebody asks. */
+  readonly fast:
+    | (Omit<Response<'fast.hello'>, 'address' | 'port'> & {
+        readonly address: Address | null;
+        readonly host: string | null;
+        readonly args: readonly string[];
+      })
+    | null;
   readonly limits: {
     readonly startups: number;
     readonly startupsPerSource: number;
@@ -77,12 +86,15 @@ const END_SECONDS = 45;
 const WATCH_MILLISECONDS = 5000;
 /** Numbers of fronts of the HTTPS door come after this one. */
 const HTTPS_NUMBERS = 1000;
+const FAST_NUMBERS = 2000;
 
 export class Broker {
   readonly connections: Connections;
   private readonly parts: BrokerParts;
   private readonly ssh: FrontPool;
   private readonly https: FrontPool | null;
+  private readonly fastPool: FrontPool | null;
+  private readonly fast: FastTransfers;
   private tls: TlsIdentity | null;
   private readonly signIns: SignIns;
   private readonly webSignIns: WebSignIns;
@@ -91,6 +103,7 @@ export class Broker {
   private readonly penalties: Penalties | null;
   private readonly listeners: Listener[] = [];
   private sftpPort: number | null = null;
+  private httpsBound: Address | null = null;
   /** What ended sessions leave to be made durable. */
   private readonly endings = new Map<LiveSession, Promise<void>>();
   private readonly watch: NodeJS.Timeout;
@@ -145,13 +158,28 @@ export class Broker {
       elsewhere: parts.loginElsewhere,
       sftpPort: () => this.sftpPort,
     });
+    this.fast = new FastTransfers({
+      hello: () => this.fastHello(),
+      start: async () => {
+        await this.fastPool?.start();
+      },
+      host: parts.fast?.host ?? null,
+      connections: this.connections,
+      ledger: parts.ledger,
+      node: parts.node,
+      write: parts.write,
+      home: shared.home,
+    });
     this.tls = parts.https?.tls ?? null;
     this.ssh = this.makePool('ssh', parts.fronts, 0);
     this.https = parts.https === null ? null : this.makePool('https', parts.https, HTTPS_NUMBERS);
+    this.fastPool =
+      parts.fast === null ? null : this.makePool('fast', { size: 1, args: parts.fast.args }, FAST_NUMBERS);
     this.watch = setInterval(() => {
       this.endStuckFronts();
       this.webSignIns.sweep();
       this.logins.sweep();
+      this.fast.sweep();
     }, WATCH_MILLISECONDS);
     this.watch.unref();
   }
@@ -165,19 +193,39 @@ export class Broker {
     return this.tls === null ? null : keyPin(this.tls.certificate);
   }
 
+  /** Of fast transfers; 0: not opened yet. Null where there are none. */
+  get fastPort(): number | null {
+    return this.fastPool === null ? null : this.fast.listening;
+  }
+
+  private fastHello(): Response<'fast.hello'> | null {
+    const { fast } = this.parts;
+    const at = fast?.address ?? this.httpsBound;
+    if (fast === null || at === null) return null;
+    const { blobs, incoming, backend } = fast;
+    return { blobs, incoming, backend, address: at.host, port: at.port };
+  }
+
   get frontPids(): number[] {
     return this.processes.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
   /** False when a front died before it was ready: its permissions or its code are at fault, and the log says which. */
   async startFronts(): Promise<boolean> {
-    return (await Promise.all(this.pools.map((pool) => pool.start()))).every(Boolean);
+    // A port that an operator names is opened at once, so that he hears of it when it cannot be.
+    const eager = this.pools.filter((pool) => pool !== this.fastPool || this.parts.fast?.address != null);
+    return (await Promise.all(eager.map((pool) => pool.start()))).every(Boolean);
   }
 
   /** For connections from now on. */
   changeTls(tls: TlsIdentity): void {
     this.tls = tls;
     for (const front of this.https?.processes ?? []) front.event('tls.changed', tls);
+  }
+
+  /** Of names that a certificate authority is about to look at. */
+  showChallenges(challenges: readonly TlsChallenge[]): void {
+    for (const front of this.https?.processes ?? []) front.event('tls.challenges', { challenges });
   }
 
   /** For connections from now on. */
@@ -203,6 +251,7 @@ export class Broker {
     const bound = await listener.listen();
     this.listeners.push(listener);
     if (profile === 'default') this.sftpPort ??= bound.port;
+    if (profile === 'https') this.httpsBound ??= bound;
     return bound;
   }
 
@@ -221,7 +270,7 @@ export class Broker {
   }
 
   private get pools(): FrontPool[] {
-    return this.https === null ? [this.ssh] : [this.ssh, this.https];
+    return [this.ssh, this.https, this.fastPool].filter((pool) => pool !== null);
   }
 
   private get processes(): FrontProcess[] {
@@ -237,6 +286,7 @@ export class Broker {
       tls: () => this.tls,
       signIns,
       files: parts.files.handlers,
+      fast: this.fast.handlers,
       connections,
       administration: parts.administration,
       ownTokens: ownTokens({ web: parts.web.parts, tokens: parts.web.tokens, connections }),
@@ -265,13 +315,15 @@ export class Broker {
       numbersAfter,
       log: parts.log,
       connections,
-      dispatch: (front) => createDispatch(callsOf(door), handlers, identifyFront(front, connections), parts.log, observe),
+      dispatch: (front) =>
+        createDispatch(callsOf(door), handlers, identifyFront(front, connections), parts.log, observe),
     });
   }
 
   private gone(connection: Connection): void {
     const refused = this.signIns.gone(connection);
     this.webSignIns.gone(connection);
+    this.fast.gone(connection);
     if (!connection.started && (refused > 0 || connection.refusals > 0))
       this.penalties?.add(connection.source, 'sign-in', Date.now());
   }

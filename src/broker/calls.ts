@@ -15,6 +15,7 @@ import { RANGES_MAX } from '../base/ranges.ts';
 import type { KindName } from '../ledger/core/kinds.ts';
 import { OWN_TOKEN_CALLS } from './own-token-calls.ts';
 import { TRACE_CALLS } from './trace-calls.ts';
+import { FAST_CALLS, fastBegin } from './fast-calls.ts';
 import { LOGIN_CALLS } from './login-calls.ts';
 import { SSO_CALLS } from './sso-calls.ts';
 import { WEB_CALLS } from './web-calls.ts';
@@ -110,6 +111,14 @@ const tlsIdentity = z.object({
   trusted: z.boolean(),
 });
 export type TlsIdentity = z.infer<typeof tlsIdentity>;
+
+/** What an authority is shown that asks for a name by acme-tls/1 (RFC 8737). PEM. */
+const tlsChallenge = z.object({
+  name: z.string().max(255),
+  certificate: z.string().max(8192),
+  key: z.string().max(2048),
+});
+export type TlsChallenge = z.infer<typeof tlsChallenge>;
 
 const user = z.string().max(256);
 const nothing = z.object({});
@@ -286,7 +295,8 @@ export const FRONT_CALLS = {
       after: z.string().max(255).nullable(),
       limit: z.number().int().min(1).max(1000),
     }),
-    response: z.object({ entries: z.array(entry), more: z.boolean() }),
+    /** `directory`: what `files.stat` says of it. */
+    response: z.object({ directory: attributes, entries: z.array(entry), more: z.boolean() }),
   },
   'files.mkdir': {
     who: 'session',
@@ -468,6 +478,9 @@ export const FRONT_CALLS = {
   ...LOGIN_CALLS,
   ...OWN_TOKEN_CALLS,
   ...TRACE_CALLS,
+
+  // ---- fast transfers: fast-calls.ts ------------------------------------------------------------------------------
+  ...FAST_CALLS,
 } as const satisfies Record<string, CallRow>;
 
 export type FrontCalls = typeof FRONT_CALLS;
@@ -476,18 +489,20 @@ export type Request<N extends FrontCallName> = z.infer<FrontCalls[N]['request']>
 export type Response<N extends FrontCallName> = z.infer<FrontCalls[N]['response']>;
 
 /** Which way in a front serves. */
-export type Door = 'ssh' | 'https';
+export type Door = 'ssh' | 'https' | 'fast';
 
-/** Calls that only one door has; every other row is for both. */
+/** Calls that only one door has; every other row is for all. */
 const ONLY: Readonly<Record<Door, RegExp>> = {
   ssh: /^(hello$|hostkey\.|signin\.)/,
-  https: /^(https|web|certificate|admin|own|login|sso|trace)\./,
+  https: /^(https|web|certificate|admin|own|login|sso|trace|transfer)\./,
+  fast: /^fast\./,
 };
 
 /** The table as fronts of a door have it: what belongs to the other door does not exist for them. */
 export function callsOf(door: Door): FrontCalls {
-  const other = ONLY[door === 'ssh' ? 'https' : 'ssh'];
-  return Object.fromEntries(Object.entries(FRONT_CALLS).filter(([call]) => !other.test(call))) as unknown as FrontCalls;
+  const others = Object.entries(ONLY).flatMap(([one, calls]) => (one === door ? [] : [calls]));
+  const rows = Object.entries(FRONT_CALLS).filter(([call]) => !others.some((calls) => calls.test(call)));
+  return Object.fromEntries(rows) as unknown as FrontCalls;
 }
 
 /** What the broker tells a front unasked. */
@@ -497,6 +512,10 @@ export const FRONT_EVENTS = {
   'session.ended': z.object({ connection: id, reason: z.string(), session: id.optional() }),
   /** To fronts of the HTTPS door: connections from now on are made with this. */
   'tls.changed': tlsIdentity,
+  /** To the same: shown to authorities that ask, from now on and instead of those before. */
+  'tls.challenges': z.object({ challenges: z.array(tlsChallenge) }),
+  /** To the front of fast transfers: one begins. */
+  'fast.begin': fastBegin,
   /** To fronts of the SSH door: connections from now on are shown these. */
   'hostkeys.changed': z.object({ hostKeys: z.array(hostKey) }),
   /** Stop taking requests, end what is open, then exit. */

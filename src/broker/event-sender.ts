@@ -10,6 +10,8 @@ import type { Duplex, Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { carryAnswer } from '../acme/calls.ts';
+import type { CarryAnswer, CarryRequest } from '../acme/calls.ts';
 import { deliverAnswer, traceAnswer } from '../events/calls.ts';
 import type { TraceAnswer } from '../events/calls.ts';
 import type { DeliverAnswer, DeliverRequest, Sender, SenderSettings } from '../events/calls.ts';
@@ -119,6 +121,16 @@ export class EventSender implements Sender {
   /** ExportTraceServiceRequest in JSON. */
   async trace(body: string): Promise<TraceAnswer> {
     return traceAnswer.parse(await this.ask('trace', { body }));
+  }
+
+  /** For ACME: rejects when the authority cannot be reached. */
+  async carry(request: CarryRequest): Promise<CarryAnswer> {
+    return carryAnswer.parse(await this.ask('acme.carry', request));
+  }
+
+  async showHttp(challenges: readonly (readonly [string, string])[]): Promise<void> {
+    // Nothing is taken away from a process that is not there.
+    if (challenges.length > 0 || this.child !== null) await this.ask('acme.show', { challenges });
   }
 
   private async ask(call: string, request: unknown): Promise<unknown> {

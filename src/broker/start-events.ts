@@ -1,6 +1,7 @@
 /** Events out, put together: the tail of the ledger, the receivers, the process that reaches them, and the numbers. */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import type { AcmeSettings, Carry } from '../acme/calls.ts';
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ServerOptions } from '../config/options.ts';
@@ -8,7 +9,7 @@ import type { MailServer } from '../events/calls.ts';
 import { Events } from '../events/events.ts';
 import { LedgerTail } from '../events/ledger-tail.ts';
 import { gauges, metricsText, Tally } from '../events/metrics.ts';
-import type { Gauges } from '../events/metrics.ts';
+import type { Gauges, Metric } from '../events/metrics.ts';
 import type { TargetStore } from '../events/target.ts';
 import type { Sealer } from '../keys/sealer.ts';
 import type { EntryStore } from '../ledger/entry-store.ts';
@@ -29,7 +30,16 @@ export interface EventsStart {
   readonly sealer: Sealer;
   readonly tenantName: (tenant: string) => string;
   readonly software: string;
+  /** Null where certificates are not asked for. */
+  readonly acme: AcmeSettings | null;
   readonly log: Log;
+}
+
+export interface CertificateState {
+  /** Milliseconds since 1970; null while there is none of an authority. */
+  readonly until: number | null;
+  /** Since the start. */
+  readonly failed: number;
 }
 
 export type Counts = Omit<Gauges, 'ledgerWaiting' | 'targets'>;
@@ -38,6 +48,11 @@ export interface StartedEvents {
   readonly events: Events;
   /** Null where no collector is named. */
   readonly traces: OpenTraces | null;
+  /** Errands of ACME: the process with the network does them. */
+  readonly carry: Carry;
+  readonly showHttp: (challenges: readonly (readonly [string, string])[]) => Promise<void>;
+  /** How it stands with the certificate, for the metrics. */
+  certificate(read: () => CertificateState): void;
   /** When everything else stands. */
   begin(counts: () => Counts): void;
   stop(): Promise<void>;
@@ -51,13 +66,20 @@ export function openEvents(start: EventsStart): StartedEvents {
     traces?.recorded(event);
   };
   let counts: (() => Counts) | null = null;
+  let certificate: (() => CertificateState) | null = null;
   const mail = mailServer(options);
   const sender = new EventSender({
     settings: {
       ...{ allow: options['outbound-allow'], hostname: hostname(), software, mail, metrics: options.metrics },
-      traces: traceCollector(options),
+      ...{ traces: traceCollector(options), acme: start.acme },
     },
-    metrics: () => metricsText([...gaugesNow(), ...tally.metrics(), ...(traces?.metrics() ?? [])]),
+    metrics: () =>
+      metricsText([
+        ...gaugesNow(),
+        ...tally.metrics(),
+        ...(traces?.metrics() ?? []),
+        ...certificateMetrics(certificate),
+      ]),
     log,
   });
   const traces = openTraces({ options, software, log, send: (body) => sender.trace(body) });
@@ -85,6 +107,11 @@ export function openEvents(start: EventsStart): StartedEvents {
   return {
     events,
     traces,
+    carry: (request) => sender.carry(request),
+    showHttp: (challenges) => sender.showHttp(challenges),
+    certificate: (read) => {
+      certificate = read;
+    },
     begin: (given) => {
       counts = given;
       if (options.metrics !== null) sender.start();
@@ -96,6 +123,24 @@ export function openEvents(start: EventsStart): StartedEvents {
       await events.stop();
     },
   };
+}
+
+function certificateMetrics(read: (() => CertificateState) | null): Metric[] {
+  if (read === null) return [];
+  const { until, failed } = read();
+  return [
+    {
+      ...{
+        name: 'waybill_acme_certificate_end_seconds',
+        help: 'When the certificate ends (Unix time); 0 without one.',
+      },
+      ...{ type: 'gauge', values: [{ value: until === null ? 0 : Math.floor(until / 1000) }] },
+    },
+    {
+      ...{ name: 'waybill_acme_failures_total', help: 'Tries to get a certificate that failed.' },
+      ...{ type: 'counter', values: [{ value: failed }] },
+    },
+  ];
 }
 
 function mailServer(options: ServerOptions): MailServer | null {

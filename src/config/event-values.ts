@@ -28,6 +28,22 @@ export function hostName(text: string): string {
   return text.toLowerCase();
 }
 
+export function acmeDirectory(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url?.protocol !== 'https:' || url.username !== '' || url.password !== '' || url.hash !== '')
+    throw new NotAllowed('the https:// address of an ACME directory');
+  return text;
+}
+
+/** For a certificate: no address, no wildcard (those cannot be proven by HTTP or TLS). */
+export function dnsName(text: string): string {
+  const labels = text.split('.');
+  const good = labels.every((label) => /^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(label));
+  if (!good || labels.length < 2 || text.length > 253 || /^[\d.]+$/.test(text))
+    throw new NotAllowed('a host name, as files.example.com');
+  return text.toLowerCase();
+}
+
 /** Where spans are posted; without TLS on this machine only. A password in it would be seen in the list of processes. */
 export function traceCollectorUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null;

@@ -4,12 +4,22 @@
  */
 import { availableParallelism } from 'node:os';
 import { LOG_LEVELS } from '../base/log.ts';
-import { hostName, localAddress, mailAddress, mailServer, share, traceCollectorUrl } from './event-values.ts';
+import {
+  acmeDirectory,
+  dnsName,
+  hostName,
+  localAddress,
+  mailAddress,
+  mailServer,
+  share,
+  traceCollectorUrl,
+} from './event-values.ts';
 import {
   address,
   budgetAmounts,
   byteCount,
   certifiedName,
+  fastAddress,
   filePath,
   httpsAddress,
   network,
@@ -59,6 +69,23 @@ export const OPTIONS = {
     doc: 'Where HTTPS is served (pages to sign in, and the API); port 0 picks a free one, none is nowhere. May be given more than once.',
     check: httpsAddress,
   },
+  fast: {
+    value: 'ADDRESS:PORT|same|none',
+    fallback: 'same',
+    doc: 'Where fast transfers go (UDP), which are begun over HTTPS; same: the first address and port of HTTPS, opened when it is first asked for; port 0 picks a free one; none: there are none.',
+    check: fastAddress,
+  },
+  'fast-host': {
+    value: 'HOST',
+    doc: 'How clients reach the address of fast transfers, when that is not the host they use for HTTPS.',
+    check: hostName,
+  },
+  'fast-backend': {
+    value: 'best|dgram',
+    fallback: 'best',
+    doc: 'How datagrams are moved: by batches of the system where that works here, or one by one without foreign code in the process.',
+    check: oneOf('best', 'dgram'),
+  },
   'https-origin': {
     value: 'https://HOST[:PORT]',
     many: true,
@@ -77,6 +104,38 @@ export const OPTIONS = {
     check: filePath,
   },
   'tls-key': { value: 'FILE', doc: 'Its private key (PEM); nobody else may read the file.', check: filePath },
+  acme: {
+    value: 'URL',
+    doc: 'The directory of a certificate authority that speaks ACME, as https://acme-v02.api.letsencrypt.org/directory: the certificate for HTTPS is asked for there and renewed, and its terms of service are agreed to.',
+    check: acmeDirectory,
+  },
+  'https-name': {
+    value: 'NAME',
+    many: true,
+    doc: 'A host name that the certificate of --acme is for. May be given more than once.',
+    check: dnsName,
+  },
+  'acme-contact': {
+    value: 'ADDRESS',
+    many: true,
+    doc: 'A mail address for the authority. May be given more than once.',
+    check: mailAddress,
+  },
+  'acme-http': {
+    value: 'ADDRESS:PORT',
+    doc: 'Prove the names by HTTP, served here while that is under way (the authority asks port 80). When left out they are proven by TLS on the address of HTTPS (it asks port 443).',
+    check: address,
+  },
+  'acme-eab-file': {
+    value: 'FILE',
+    doc: 'A file with the key id and the HMAC key (base64url) of an external account, a line each.',
+    check: filePath,
+  },
+  'acme-ca': {
+    value: 'FILE',
+    doc: 'Certificates (PEM) that the authority itself is checked with; those of Node when left out.',
+    check: filePath,
+  },
   json: { doc: 'Print one line of JSON when the server is ready.', fallback: 'false', check: yesOrNo },
   'log-level': {
     value: 'LEVEL',
@@ -202,7 +261,7 @@ export const OPTIONS = {
   'outbound-allow': {
     value: 'HOST',
     many: true,
-    doc: 'A host that events may go to although it is on a private network. May be given more than once.',
+    doc: 'A host that events may go to, or an identity provider be at, although it is on a private network. May be given more than once.',
     check: hostName,
   },
   'smtp-url': {

@@ -4,6 +4,7 @@
  * that something was or was not delivered.
  */
 import { z } from 'zod';
+import type { AcmeSettings } from '../acme/calls.ts';
 import { TARGET_KINDS } from './target-kinds.ts';
 
 const text = z.string();
@@ -82,6 +83,7 @@ export interface SenderSettings {
   readonly mail: MailServer | null;
   readonly metrics: { readonly host: string; readonly port: number } | null;
   readonly traces: TraceCollector | null;
+  readonly acme: AcmeSettings | null;
 }
 
 /** Promise of whoever delivers: never rejects for what a receiver does; rejects when the process is gone. */

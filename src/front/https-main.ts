@@ -4,7 +4,7 @@
  */
 import { Socket } from 'node:net';
 import { createLog } from '../base/log.ts';
-import type { FrontCalls, TlsIdentity } from '../broker/calls.ts';
+import type { FrontCalls, TlsChallenge, TlsIdentity } from '../broker/calls.ts';
 import { callerOver, Link } from '../broker/link.ts';
 import type { SignedIn } from '../protocols/https/connection.ts';
 import type { Credential } from '../protocols/https/credentials.ts';
@@ -30,6 +30,8 @@ const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable
   event: (name, body) => {
     if (name === 'session.ended') ended(body as { connection: string; session?: string });
     else if (name === 'tls.changed') door?.changeTls(body as TlsIdentity);
+    else if (name === 'tls.challenges')
+      door?.showChallenges((body as { challenges: readonly TlsChallenge[] }).challenges);
     else if (name === 'shutdown') void shutdown();
   },
   closed: () => {

@@ -4,6 +4,7 @@ import type { Origin } from '../base/web-origin.ts';
 import { addressText } from '../config/values.ts';
 import type { Address } from '../config/values.ts';
 import type { ServerOptions } from '../config/options.ts';
+import { acmeIdentity } from './acme.ts';
 import { openTlsIdentity, tlsFiles } from '../first-start/tls-identity.ts';
 import type { TlsFiles } from '../first-start/tls-identity.ts';
 import type { DataFolder } from '../config/data-folder.ts';
@@ -25,7 +26,8 @@ export async function openTls(
   const names = httpsAddresses(options)
     .map(({ host }) => host)
     .filter((host) => !EVERYWHERE.has(host));
-  const identity = await openTlsIdentity(files, [...names, '127.0.0.1', '::1'], Date.now());
+  const own = await openTlsIdentity(files, [...names, '127.0.0.1', '::1'], Date.now());
+  const identity = options.acme === null ? own : await acmeIdentity(folder.keys, own, options['https-name']);
   return { files, identity };
 }
 

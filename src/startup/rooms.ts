@@ -50,6 +50,7 @@ import { openRemoteAdministration } from './administrators.ts';
 import { startBudgets } from './budgets.ts';
 import { startLedger } from './ledger.ts';
 import { openSingleSignOn } from './single-sign-on.ts';
+import { acmeSettings } from './acme.ts';
 import type { Undo } from './undo.ts';
 
 export interface Rooms {
@@ -163,6 +164,7 @@ export async function openRooms(
     ...{ options, log, sequencer, recorder: ledger, sealer: keys, software: manifest.version },
     ...{ store: new SqliteEvents(database), entries: new SqliteLedger(database), tiles: new TileFolder(folder.ledger) },
     tenantName: nameOf,
+    acme: acmeSettings(options),
   });
   undo.push(() => out.stop());
   const authorities = await openAuthorities(options, folder, database, { accountStore, web, sso }, ledger);

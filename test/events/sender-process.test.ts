@@ -60,6 +60,7 @@ describe('the process that sends events', { timeout: 60_000 }, () => {
       mail: null,
       metrics: { host: '127.0.0.1', port: 0 },
       traces: null,
+      acme: null,
     };
     const sender = new EventSender({ settings, metrics: () => 'waybill_x 1\n', log: SILENT });
     const target = {

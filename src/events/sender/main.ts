@@ -9,6 +9,8 @@ import { Link } from '../../broker/link.ts';
 import { endAtOnce } from '../../front/confine.ts';
 import { deliverRequest, traceRequest } from '../calls.ts';
 import type { DeliverAnswer, SenderSettings, TraceAnswer } from '../calls.ts';
+import { carryRequest, httpChallenges } from '../../acme/calls.ts';
+import { AcmeErrands } from './acme.ts';
 import { Mail } from './mail.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { Syslog } from './syslog.ts';
@@ -28,6 +30,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 interface Sending {
   deliver(body: unknown): Promise<DeliverAnswer>;
   trace(body: unknown): Promise<TraceAnswer>;
+  readonly acme: AcmeErrands | null;
 }
 const started = Promise.withResolvers<Sending>();
 
@@ -35,6 +38,12 @@ const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable
   request: async (call, body) => {
     if (call === 'deliver') return (await started.promise).deliver(body);
     if (call === 'trace') return (await started.promise).trace(body);
+    const { acme } = await started.promise;
+    if (call === 'acme.carry' && acme !== null) return acme.carry(carryRequest.parse(body));
+    if (call === 'acme.show' && acme !== null) {
+      await acme.show(httpChallenges.parse(body).challenges);
+      return {};
+    }
     throw new WaybillError('call-unknown', 'no such call');
   },
   closed: () => {
@@ -43,7 +52,11 @@ const link = new Link(new Socket({ fd: LINK_DESCRIPTOR, readable: true, writable
 });
 
 const settings = (await link.call('hello', {})) as SenderSettings;
-started.resolve({ deliver: delivery(settings), trace: tracing(settings) });
+started.resolve({
+  deliver: delivery(settings),
+  trace: tracing(settings),
+  acme: settings.acme === null ? null : new AcmeErrands(settings.acme, settings.allow),
+});
 if (settings.metrics !== null) {
   const { host } = settings.metrics;
   const { port } = await serveMetrics(settings.metrics, async () => (await link.call('metrics', {})) as string);

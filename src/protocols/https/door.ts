@@ -10,9 +10,10 @@ import { asWaybillError, WaybillError } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { parseTraceparent } from '../../base/trace-context.ts';
 import { PROBLEM_TYPE } from '../../api/problem.ts';
-import type { BrokerCaller, Session, TlsIdentity } from '../../broker/calls.ts';
+import type { BrokerCaller, Session, TlsChallenge, TlsIdentity } from '../../broker/calls.ts';
 import type { ResumableFiles } from '../../transfer/transfer.ts';
 import { clientOf } from './client.ts';
+import { peekClientHello } from './client-hello.ts';
 import { Connection } from './connection.ts';
 import type { SignedIn } from './connection.ts';
 import { credentialOf } from './credentials.ts';
@@ -60,6 +61,8 @@ export interface DoorParts {
   closed(connection: string): void;
 }
 
+/** RFC 8737: what authorities ask for, and nothing else beside. */
+const ACME_TLS = 'acme-tls/1';
 const HEADER_BYTES_MAX = 16 * 1024;
 const HEADERS_MAX = 100;
 const TARGET_MAX = 14_000;
@@ -78,6 +81,7 @@ export class HttpsDoor {
   private readonly bySocket = new WeakMap<object, Connection>();
   private readonly byId = new Map<string, Connection>();
   private readonly leaving = new Set<Promise<void>>();
+  private challenges: ReadonlyMap<string, SecureContext> = new Map();
   private context: SecureContext;
   private strict: boolean;
   private stopping = false;
@@ -127,6 +131,35 @@ export class HttpsDoor {
   }
 
   take(id: string, socket: Socket): void {
+    if (this.challenges.size === 0) this.begin(id, socket);
+    else void this.beginOrProve(id, socket);
+  }
+
+  /** Takes the place of those before; with none, nobody's first bytes are looked at. */
+  showChallenges(challenges: readonly TlsChallenge[]): void {
+    this.challenges = new Map(challenges.map((one) => [one.name, secureContext({ ...one, trusted: true })]));
+  }
+
+  private async beginOrProve(id: string, socket: Socket): Promise<void> {
+    const { handshakeMilliseconds } = this.parts.limits;
+    const hello = await peekClientHello(socket, handshakeMilliseconds);
+    if (socket.destroyed) {
+      this.parts.closed(id);
+      return;
+    }
+    const [only, ...more] = hello?.protocols ?? [];
+    const context = only === ACME_TLS && more.length === 0 ? this.challenges.get(hello?.name ?? '') : undefined;
+    if (context === undefined) {
+      this.begin(id, socket);
+      return;
+    }
+    const tls = secure(socket, context, handshakeMilliseconds, () => tls.end(), ACME_TLS);
+    tls.once('close', () => {
+      this.parts.closed(id);
+    });
+  }
+
+  private begin(id: string, socket: Socket): void {
     const { limits, authenticate, files } = this.parts;
     const tls = secure(socket, this.context, limits.handshakeMilliseconds, () => {
       this.server.emit('connection', tls);

@@ -30,11 +30,17 @@ export function secureContext({ certificate, key }: TlsIdentity): SecureContext 
 }
 
 /** Calls `ready` once the handshake is done; a socket that fails or takes longer is closed. */
-export function secure(socket: Socket, context: SecureContext, milliseconds: number, ready: () => void): TLSSocket {
+export function secure(
+  socket: Socket,
+  context: SecureContext,
+  milliseconds: number,
+  ready: () => void,
+  protocol = 'http/1.1',
+): TLSSocket {
   const tls = new TLSSocket(socket, {
     isServer: true,
     secureContext: context,
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: [protocol],
     requestCert: false,
   });
   const late = setTimeout(() => {

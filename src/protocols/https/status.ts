@@ -38,6 +38,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'checksum-mismatch': 400,
   'too-large': 413,
   'broker-unavailable': 503,
+  'acme-failed': 502,
   'provider-refused': 502,
   'sign-in-refused': 401,
   'login-pending': 400,
