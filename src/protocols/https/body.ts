@@ -19,13 +19,17 @@ export interface BodyWatch {
   end(): void;
 }
 
-/** `each` may use its piece until it resolves. Resolves when no more comes, be it that the connection broke. */
+/**
+ * `each` may use its piece until it resolves. Resolves when no more comes, be it that the connection broke. `enough`: a
+ * piece is given as soon as it has so many bytes.
+ */
 export async function readBody(
   request: Readable,
   watch: BodyWatch,
   each: (piece: Buffer) => Promise<void>,
+  enough = PIECE,
 ): Promise<void> {
-  const gathering = new Gathering(request, watch);
+  const gathering = new Gathering(request, watch, Math.min(enough, PIECE));
   try {
     for (let piece = await gathering.next(); piece !== null; piece = await gathering.next()) {
       await each(piece);
@@ -38,6 +42,7 @@ export async function readBody(
 class Gathering {
   private readonly request: Readable;
   private readonly watch: BodyWatch;
+  private readonly enough: number;
   private parts: Buffer[] = [];
   private bytes = 0;
   private over: boolean;
@@ -46,9 +51,10 @@ class Gathering {
   private lent: Buffer | null = null;
   private wake: (() => void) | null = null;
 
-  constructor(request: Readable, watch: BodyWatch) {
+  constructor(request: Readable, watch: BodyWatch, enough: number) {
     this.request = request;
     this.watch = watch;
+    this.enough = enough;
     this.over = request.readableEnded || request.destroyed;
     request.on('data', this.take).on('end', this.finish).on('close', this.finish).on('error', this.finish);
   }
@@ -57,7 +63,7 @@ class Gathering {
   async next(): Promise<Buffer | null> {
     if (this.lent !== null) pool.give(this.lent);
     this.lent = null;
-    while (this.bytes < PIECE && !this.over) {
+    while (this.bytes < this.enough && !this.over) {
       this.goOn();
       await new Promise<void>((resolve) => (this.wake = resolve));
     }
@@ -79,7 +85,7 @@ class Gathering {
     this.watch.count(chunk.length);
     this.parts.push(chunk);
     this.bytes += chunk.length;
-    if (this.bytes < PIECE) return;
+    if (this.bytes < this.enough) return;
     if (this.wake !== null) this.rouse();
     else if (!this.paused) {
       this.paused = true;
@@ -99,7 +105,7 @@ class Gathering {
   }
 
   private goOn(): void {
-    if (!this.paused || this.bytes >= PIECE) return;
+    if (!this.paused || this.bytes >= this.enough) return;
     this.paused = false;
     this.watch.resume();
     this.request.resume();

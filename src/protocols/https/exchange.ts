@@ -88,12 +88,13 @@ export class Exchange {
   }
 
   /** The body in large pieces, each the caller's until its promise resolves. */
-  async body(each: (piece: Buffer) => Promise<void>): Promise<void> {
+  async body(each: (piece: Buffer) => Promise<void>, enough?: number): Promise<void> {
+    requirePlain(this.request);
     if (!this.listening) {
       this.listening = true;
       this.listen();
     }
-    await readBody(this.request, this.track(), each);
+    await readBody(this.request, this.track(), each, enough);
     if (!this.request.complete) throw new WaybillError('request-invalid', 'the body ended early');
   }
 
@@ -108,7 +109,8 @@ export class Exchange {
       if (length > most) return Promise.reject(tooLarge(most));
       chunks.push(Buffer.from(chunk));
       return Promise.resolve();
-    });
+      // The answer to what is too much does not wait for more of it.
+    }, most + 1);
     return parseJson(schema, Buffer.concat(chunks));
   }
 
@@ -140,6 +142,14 @@ function parseJson<T extends z.ZodType>(schema: T, bytes: Buffer): z.output<T> {
   // The place and the rule, never the value: it may be a password.
   const issue = parsed.error.issues[0];
   throw new WaybillError('request-invalid', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'malformed'}`);
+}
+
+/** What is stored is what was sent: an encoding that nobody takes off would stay in the file, and nobody would know. */
+function requirePlain({ headers }: IncomingMessage): void {
+  const content = headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+  const transfer = headers['transfer-encoding']?.trim().toLowerCase() ?? 'chunked';
+  if (content === 'identity' && transfer === 'chunked') return;
+  throw new WaybillError('request-invalid', 'a body is taken as it is: without Content-Encoding, chunked at most');
 }
 
 function tooLarge(most: number): WaybillError {
