@@ -141,6 +141,39 @@ suite('resumable uploads (tus)', () => {
     assert.ok((await contentOf('/in/sums')).equals(content));
   });
 
+  test('after the end, and after giving up', async () => {
+    const body = randomBytes(1000);
+    const { headers } = await create('/in/ended', body.length, { body, headers: { 'content-type': STREAM } });
+    const head = await tus('HEAD', headers.location ?? '');
+    assert.deepEqual(
+      [head.status, head.headers['upload-offset'], head.headers['upload-length']],
+      [200, '1000', '1000'],
+    );
+    assert.equal((await patch(headers.location, 0, body)).status, 409);
+    assert.equal((await patch(headers.location, 1000, Buffer.alloc(1))).status < 500, true);
+    assert.ok((await contentOf('/in/ended')).equals(body));
+    // Giving up what is complete takes nothing away.
+    assert.equal((await tus('DELETE', headers.location ?? '')).status, 204);
+    assert.ok((await contentOf('/in/ended')).equals(body));
+    const other = (await create('/in/gone', 100)).headers.location;
+    await patch(other, 0, Buffer.alloc(10));
+    await tus('DELETE', other ?? '');
+    assert.equal((await patch(other, 10, Buffer.alloc(10))).status, 404);
+    assert.equal((await tus('DELETE', other ?? '')).status, 404);
+  });
+
+  test('a creation whose bytes are not those of its checksum keeps the upload, without them', async () => {
+    const body = randomBytes(5000);
+    const sum = createHash('sha256').update('another').digest('base64');
+    const checked = { 'content-type': STREAM, 'upload-checksum': `sha256 ${sum}` };
+    const answer = await create('/in/checked', body.length, { body, headers: checked });
+    assert.deepEqual([answer.status, answer.json()['code']], [460, 'checksum-mismatch']);
+    assert.equal((await scene.ask('GET', '/api/v1/content/in/checked')).status, 423);
+    const again = await create('/in/checked', body.length, { body, headers: { 'content-type': STREAM } });
+    assert.equal(again.status, 201);
+    assert.ok((await contentOf('/in/checked')).equals(body));
+  });
+
   test('giving up, and what takes its place', async () => {
     const { headers } = await create('/in/given-up', 100);
     await patch(headers.location, 0, Buffer.alloc(10));
