@@ -9,7 +9,7 @@ import type { Judges } from './four-eyes.ts';
 import type { ProviderRow, SsoLinkRow } from './sso-admin-calls.ts';
 
 type SsoCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `sso.${string}`>>;
-type Parts = Pick<AdministrationParts, 'sso' | 'tenants' | 'accounts' | 'connections'>;
+type Parts = Pick<AdministrationParts, 'sso' | 'tenants' | 'accounts' | 'connections' | 'web'>;
 
 export function ssoAdministration(parts: Parts): SsoCalls {
   const { sso, accounts, connections } = parts;
@@ -135,10 +135,10 @@ function providerRow(parts: Parts, provider: Provider): ProviderRow {
 }
 
 function linkRow(parts: Parts, { account, provider, subject, expected, created, lastUsed }: SsoLink): SsoLinkRow {
-  const owner = parts.accounts.list(null).find(({ id }) => id === account);
+  const owner = parts.web.parts.accounts.account(account);
   return {
     login: owner?.login ?? account,
-    tenant: owner === undefined ? '' : tenantName(parts, owner.tenant),
+    tenant: owner === null ? '' : tenantName(parts, owner.tenant),
     provider: parts.sso.providers.store.provider(provider)?.name ?? provider,
     ...{ subject, expected, added: moment(created) },
     lastUsed: lastUsed === null ? null : moment(lastUsed),

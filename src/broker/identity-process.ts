@@ -33,7 +33,7 @@ const LINES_MAX = 1000;
 /** Discovery, tokens and keys, each of which ends by itself after 10 seconds. */
 const ANSWER_MS = 40_000;
 const IDLE_MS = 60_000;
-const ALIVE_MAX = 32;
+const ALIVE_MAX = 16;
 /** At once with one provider; the rest waits, or is refused. */
 const AT_ONCE = 8;
 const WAITING_MAX = 64;
@@ -51,6 +51,8 @@ export function identityArguments(): string[] {
     ...readable.map((place) => `--allow-fs-read=${place}`),
     ...['--no-experimental-sqlite', '--no-experimental-ffi', '--no-addons', '--disallow-code-generation-from-strings'],
     ...['--disable-proto=throw', '--disable-sigusr1', '--freeze-flags-after-init'],
+    // Its answers are small; a provider that floods it ends it.
+    ...['--max-old-space-size=64', '--max-semi-space-size=1'],
     `--import=${pathToFileURL(CONFINE).href}`,
     ENTRY,
   ];

@@ -106,10 +106,10 @@ async function showAgain(
   // Who signs in anew has to be the same person; and with a provider that asks for one factor nothing strong was shown.
   if (!verdict.passed || verdict.account.id !== account.id || verdict.factor !== 'sso-mfa') return failure;
   const about = { credential: verdict.link, detail: { factor: verdict.factor } };
-  const done = await change(web, account, oneself(account), 'web-session.step-up', about, () => {
-    return verdict.use() && sessions.showedStrong(webSession);
+  await change(web, account, oneself(account), 'web-session.step-up', about, () => {
+    if (!verdict.use() || !sessions.showedStrong(webSession))
+      throw new WaybillError('session-ended', 'the session, or what it was opened by, is gone');
   });
-  if (!done) return failure;
   const strong = web.clock.now();
   for (const one of connections.list()) if (one.web?.webSession === webSession) one.web.strong = strong;
   return { result: 'stepped-up' };

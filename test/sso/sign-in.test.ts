@@ -84,6 +84,52 @@ describe('single sign-on', { timeout: 60_000 }, () => {
     assert.equal(scene.fault, 'sso-not-begun');
   });
 
+  it('takes one of two answers that come at once, or none', async () => {
+    await scene.linked(await scene.provider(real.issuer), 'anna');
+    const connection = scene.connect();
+    const { flow, address } = await scene.start(connection);
+    const back = await new Browser().signIn(address, 'anna');
+    const answers = await Promise.all([1, 2, 3].map(() => scene.finish(connection, flow, back)));
+    assert.ok(answers.filter(({ result }) => result === 'success').length <= 1);
+    assert.ok(scene.of('sign-in').length <= 1);
+  });
+
+  it('has no memory of what took too long', async () => {
+    await scene.linked(await scene.provider(real.issuer), 'anna');
+    const connection = scene.connect();
+    const { flow, address } = await scene.start(connection);
+    const back = await new Browser().signIn(address, 'anna');
+    scene.base.now += 11 * 60_000;
+    assert.equal((await scene.finish(connection, flow, back)).result, 'failure');
+    assert.equal(scene.fault, 'sso-late');
+  });
+
+  it('signs in nobody whose link, account or provider went while the browser was away', async () => {
+    const provider = await scene.provider(real.issuer);
+    await scene.linked(provider, 'anna');
+    const away = async () => {
+      const connection = scene.connect();
+      const { flow, address } = await scene.start(connection);
+      const back = await new Browser().signIn(address, 'anna');
+      return async () => (await scene.finish(connection, flow, back)).result;
+    };
+    const account = scene.base.accounts.get('anna');
+    const first = await away();
+    await scene.providers.unlink(provider, account, BY);
+    assert.equal(await first(), 'failure');
+    await scene.providers.link(provider, account, 'anna', BY);
+    const second = await away();
+    scene.web.setKind(account.id, 'service');
+    assert.equal(await second(), 'failure');
+    assert.equal(scene.fault, 'policy');
+    scene.web.setKind(account.id, 'person');
+    const third = await away();
+    await scene.providers.remove('corp', BY);
+    assert.equal(await third(), 'failure');
+    assert.equal(scene.fault, 'sso-provider-gone');
+    assert.equal(scene.of('sign-in').length, 0);
+  });
+
   it('does not take a fresh code of one flow in another', async () => {
     await scene.linked(await scene.provider(real.issuer), 'anna');
     const [attacker, victim] = [scene.connect('198.51.100.9'), scene.connect()];
@@ -191,6 +237,10 @@ describe('single sign-on', { timeout: 60_000 }, () => {
     // By another connection: the answer comes from another site, without the cookie of the session.
     assert.deepEqual(await scene.finish(scene.connect(), flow, back), { result: 'stepped-up' });
     assert.equal((await scene.call('web.recovery-codes', { session })).recovery.length, 10);
+    // Nor does it bring back a session that has ended meanwhile.
+    const late = await scene.call('sso.step-up', { session });
+    const arrived = await browser.signIn(late.address, 'anna');
+    const shown = scene.of('changed').filter(({ action }) => action === 'web-session.step-up').length;
     // Somebody else's sign-in, and an old one, show nothing.
     const second = await scene.call('sso.step-up', { session });
     const foreign = await new Browser().signIn(second.address, 'ben');
@@ -200,5 +250,8 @@ describe('single sign-on', { timeout: 60_000 }, () => {
     for (const name of ['prompt', 'max_age']) lenient.searchParams.delete(name);
     const old = await browser.signIn(lenient.href, 'anna');
     assert.equal((await scene.finish(scene.connect(), third.flow, old)).result, 'failure');
+    await scene.call('web.sign-out', { session });
+    await assert.rejects(scene.finish(scene.connect(), late.flow, arrived), { code: 'session-ended' });
+    assert.equal(scene.of('changed').filter(({ action }) => action === 'web-session.step-up').length, shown);
   });
 });
