@@ -82,21 +82,39 @@ function readAttachments(rest: Buffer, from: number): Buffer[] {
   return attachments;
 }
 
+/** What holds no Buffer is given back as it is: a copy of a listing of 100 entries costs more than writing its JSON. */
 function detach(value: unknown, attachments: Buffer[], depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Buffer.isBuffer(value)) return { $: attachments.push(value) - 1 };
   if (depth === DEPTH_MAX) throw new MalformedBytes('message too deep');
-  if (Array.isArray(value)) return value.map((item: unknown) => detach(item, attachments, depth + 1));
-  const plain: Record<string, unknown> = {};
-  for (const [name, item] of Object.entries(value)) plain[name] = detach(item, attachments, depth + 1);
-  return plain;
+  return Array.isArray(value) ? detachItems(value, attachments, depth) : detachFields(value, attachments, depth);
+}
+
+function detachItems(items: readonly unknown[], attachments: Buffer[], depth: number): unknown {
+  let copy: unknown[] | null = null;
+  for (let index = 0; index < items.length; index++) {
+    const item = items[index];
+    const plain = detach(item, attachments, depth + 1);
+    if (plain !== item) (copy ??= [...items])[index] = plain;
+  }
+  return copy ?? items;
+}
+
+function detachFields(fields: object, attachments: Buffer[], depth: number): unknown {
+  let copy: Record<string, unknown> | null = null;
+  for (const name of Object.keys(fields)) {
+    const item = (fields as Record<string, unknown>)[name];
+    const plain = detach(item, attachments, depth + 1);
+    if (plain !== item) (copy ??= { ...fields })[name] = plain;
+  }
+  return copy ?? fields;
 }
 
 function attach(value: unknown, attachments: readonly Buffer[], depth: number): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (depth === DEPTH_MAX) throw new MalformedBytes('message too deep');
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) value[index] = attach(value[index], attachments, depth + 1);
+    for (let index = 0; index < value.length; index++) attachIn(value, index, attachments, depth);
     return value;
   }
   const object = value as Record<string, unknown>;
@@ -104,9 +122,22 @@ function attach(value: unknown, attachments: readonly Buffer[], depth: number): 
   for (const name of Object.keys(object)) {
     // JSON.parse makes "__proto__" an own property, but no schema has one and nothing good sends it.
     if (name === '__proto__') throw new MalformedBytes('"__proto__" in a message');
-    object[name] = attach(object[name], attachments, depth + 1);
+    attachIn(object, name, attachments, depth);
   }
   return object;
+}
+
+/** Most values are themselves, and writing them back is what would cost. */
+function attachIn<K extends string | number>(
+  holder: Record<K, unknown>,
+  at: K,
+  attachments: readonly Buffer[],
+  depth: number,
+): void {
+  const item = holder[at];
+  if (typeof item !== 'object' || item === null) return;
+  const whole = attach(item, attachments, depth + 1);
+  if (whole !== item) holder[at] = whole;
 }
 
 function attachmentOf(object: Record<string, unknown>, attachments: readonly Buffer[]): Buffer {

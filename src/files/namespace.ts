@@ -35,13 +35,15 @@ export class Namespace {
   async list(who: FileSession, request: Request<'files.list'>): Promise<Response<'files.list'>> {
     const { path, after, limit } = request;
     const place = this.parts.view.find(who, path);
-    if (place.at === 'top') return this.listed(who, request, page(this.mounts(who, after), limit), null, null);
+    if (place.at === 'top')
+      return this.listed(who, request, page(topAttributes(), this.mounts(who, after), limit), null, null);
     if (place.at === 'below' && (place.node === null || !seesNames(place.grant.rights))) throw notFound(path);
     need(place.grant, 'list', path);
     const node = place.node;
     if (node?.kind !== 'directory') throw new WaybillError('not-a-directory', `${path} is a file`);
     const entries = this.entries(who, node.id, place.grant.rights, after ?? '', limit + 1);
-    return this.listed(who, request, page(entries, limit), place.grant.folder, node.id);
+    const directory = attributesOf(node, place.grant.rights);
+    return this.listed(who, request, page(directory, entries, limit), place.grant.folder, node.id);
   }
 
   async mkdir(who: FileSession, { path }: Request<'files.mkdir'>): Promise<Response<'files.mkdir'>> {
@@ -211,8 +213,9 @@ export function refuseDirectory(place: Below, path: string): void {
   if (place.node?.kind === 'directory') throw new WaybillError('is-a-directory', `${path} is a directory`);
 }
 
-function page(entries: DirectoryEntry[], limit: number): Response<'files.list'> {
-  return entries.length > limit ? { entries: entries.slice(0, limit), more: true } : { entries, more: false };
+function page(directory: Attributes, entries: DirectoryEntry[], limit: number): Response<'files.list'> {
+  const more = entries.length > limit;
+  return { directory, entries: more ? entries.slice(0, limit) : entries, more };
 }
 
 function topAttributes(): Attributes {

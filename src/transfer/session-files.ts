@@ -1,7 +1,7 @@
 /** Everything that a signed-in session does with files. */
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Attributes, BrokerCaller, DirectoryEntry } from '../broker/calls.ts';
+import type { Attributes, BrokerCaller } from '../broker/calls.ts';
 import { openBlob } from '../store/folder/blob-reader.ts';
 import { openIncoming } from '../store/folder/incoming-blob.ts';
 import type { BlobStore } from './blobs.ts';
@@ -11,7 +11,7 @@ import type { HandleOwner, SessionHandle } from './handles.ts';
 import { Reading } from './reading.ts';
 import type { ReadingPorts } from './reading.ts';
 import { SharedUpload } from './shared-upload.ts';
-import type { OpenFile, OpenOptions, Quota, ResumableFiles, UploadingFile } from './transfer.ts';
+import type { DirectoryPage, OpenFile, OpenOptions, Quota, ResumableFiles, UploadingFile } from './transfer.ts';
 
 /** Entries of a directory per broker call. */
 const PAGE = 500;
@@ -55,15 +55,15 @@ class TransferSession implements ResumableFiles, HandleOwner {
     return upload?.attributes ?? this.ports.broker.call('files.stat', { ...this.session, path });
   }
 
-  async list(path: string, after: string | null): Promise<{ entries: DirectoryEntry[]; more: boolean }> {
-    const page = await this.ports.broker.call('files.list', { ...this.session, path, after, limit: PAGE });
+  async list(path: string, after: string | null, limit = PAGE): Promise<DirectoryPage> {
+    const page = await this.ports.broker.call('files.list', { ...this.session, path, after, limit });
     if (this.uploads.size === 0) return page;
     const folder = path.endsWith('/') ? path : `${path}/`;
     const entries = page.entries.map(async (entry) => {
       const upload = await this.uploadAt(folder + entry.name);
       return upload === null ? entry : { ...upload.attributes, name: entry.name };
     });
-    return { entries: await Promise.all(entries), more: page.more };
+    return { ...page, entries: await Promise.all(entries) };
   }
 
   async mkdir(path: string): Promise<void> {

@@ -23,10 +23,17 @@ export interface Quota {
   readonly storeFree: number;
 }
 
+export interface DirectoryPage {
+  /** As `stat` has it. */
+  readonly directory: Attributes;
+  readonly entries: DirectoryEntry[];
+  readonly more: boolean;
+}
+
 export interface SessionFiles {
   stat(path: string): Promise<Attributes>;
-  /** One page in name order; null when there is no more. `after` is the last name of the page before. */
-  list(path: string, after: string | null): Promise<{ entries: DirectoryEntry[]; more: boolean }>;
+  /** One page in name order, of at most 1,000 entries. `after` is the last name of the page before. */
+  list(path: string, after: string | null, limit?: number): Promise<DirectoryPage>;
   mkdir(path: string): Promise<void>;
   rmdir(path: string): Promise<void>;
   remove(path: string): Promise<void>;

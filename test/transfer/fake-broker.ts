@@ -114,6 +114,7 @@ export class FakeBroker implements BrokerCaller {
   private readonly handlers: Handlers = {
     'files.stat': ({ path: name }) => this.stat(name),
     'files.list': ({ path: folder }) => ({
+      directory: { kind: 'directory', size: 0, mtime: 0, atime: 0, permissions: 0o700, partial: false },
       entries: [...this.files.keys()]
         .filter((name) => name.startsWith(folder))
         .map((name) => ({ ...this.stat(name), name: name.slice(folder.length).replace(/^\//, '') })),

@@ -1,8 +1,9 @@
 /** What is at a path, listings, directories, names. */
 import { makeDirectory, rename } from '../../api/files.ts';
 import type { DirectoryPage, FileEntry, FileInfo } from '../../api/files.ts';
+import { asWaybillError, WaybillError } from '../../base/errors.ts';
+import { isoSeconds } from '../../base/iso-seconds.ts';
 import type { Attributes } from '../../broker/calls.ts';
-import type { SessionFiles } from '../../transfer/transfer.ts';
 import { entityTag, matches } from './conditions.ts';
 import type { Exchange } from './exchange.ts';
 import { creatable, filePathOf, lastName, plainPath } from './paths.ts';
@@ -11,12 +12,11 @@ const PAGE = 500;
 
 function entryOf(name: string, of: Attributes): FileEntry {
   const { kind, size, mtime, permissions, partial } = of;
-  const modified = new Date(mtime * 1000).toISOString();
   return {
     name,
     kind,
     size,
-    modified,
+    modified: isoSeconds(mtime),
     mayRead: (permissions & 0o400) !== 0,
     mayWrite: (permissions & 0o200) !== 0,
     partial,
@@ -29,12 +29,14 @@ export function infoOf(path: string, of: Attributes): FileInfo {
 
 async function get(exchange: Exchange): Promise<void> {
   const path = filePathOf(exchange.rest);
-  const attributes = await exchange.files.stat(path);
-  const info = infoOf(path, attributes);
-  if (attributes.kind === 'directory') {
-    exchange.send(200, await page(exchange, info));
+  const listing = await pageOf(exchange, path).catch(asWaybillError);
+  if (!(listing instanceof WaybillError)) {
+    exchange.send(200, listing);
     return;
   }
+  const attributes = await exchange.files.stat(path);
+  if (attributes.kind === 'directory') throw listing;
+  const info = infoOf(path, attributes);
   const tag = info.version === null ? null : entityTag(info.version);
   const headers = { 'Cache-Control': 'private, no-cache', ...(tag === null ? {} : { ETag: tag }) };
   const known = exchange.header('if-none-match');
@@ -42,31 +44,17 @@ async function get(exchange: Exchange): Promise<void> {
   else exchange.send(200, info, headers);
 }
 
-async function page(exchange: Exchange, info: FileInfo): Promise<DirectoryPage> {
+/** One call for a directory; what is a file, only its refusal tells. */
+async function pageOf(exchange: Exchange, path: string): Promise<DirectoryPage> {
   const limit = Number(exchange.asked('limit') ?? PAGE);
   const after = exchange.asked('after') ?? null;
-  const { entries, more } = await upTo(exchange.files, info.path, after, limit);
+  const { directory, entries, more } = await exchange.files.list(path, after, limit);
   const last = entries.at(-1);
   return {
-    ...info,
+    ...infoOf(path, directory),
     entries: entries.map((entry) => entryOf(entry.name, entry)),
     next: more && last !== undefined ? last.name : null,
   };
-}
-
-/** A page of another size than those of the broker. */
-async function upTo(files: SessionFiles, path: string, after: string | null, limit: number) {
-  const found = await files.list(path, after);
-  const entries = found.entries.slice(0, limit);
-  let more = found.more || found.entries.length > limit;
-  const last = entries.at(-1);
-  if (found.more && entries.length < limit && last !== undefined) {
-    const next = await files.list(path, last.name);
-    const rest = next.entries.slice(0, limit - entries.length);
-    more = next.more || next.entries.length > rest.length;
-    entries.push(...rest);
-  }
-  return { entries, more };
 }
 
 async function remove(exchange: Exchange): Promise<void> {

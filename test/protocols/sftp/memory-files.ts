@@ -1,8 +1,8 @@
 /** SessionFiles in memory, as its contract has it: what the tests of the protocol run against. */
 import { WaybillError } from '../../../src/base/errors.ts';
 import { compareNames, splitPath } from '../../../src/base/names.ts';
-import type { Attributes, DirectoryEntry } from '../../../src/broker/calls.ts';
-import type { OpenFile, OpenOptions, Quota, SessionFiles } from '../../../src/transfer/transfer.ts';
+import type { Attributes } from '../../../src/broker/calls.ts';
+import type { DirectoryPage, OpenFile, OpenOptions, Quota, SessionFiles } from '../../../src/transfer/transfer.ts';
 
 interface Directory {
   kind: 'directory';
@@ -84,7 +84,7 @@ export class MemoryFiles implements SessionFiles {
     return this.note(`stat ${path}`, () => attributesOf(this.node(path)));
   }
 
-  list(path: string, after: string | null): Promise<{ entries: DirectoryEntry[]; more: boolean }> {
+  list(path: string, after: string | null): Promise<DirectoryPage> {
     return this.note(`list ${path}`, () => {
       const node = this.node(path);
       if (node.kind !== 'directory') throw new WaybillError('not-a-directory', `${path} is a file`);
@@ -93,7 +93,7 @@ export class MemoryFiles implements SessionFiles {
         .filter((n) => after === null || compareNames(n, after) > 0);
       const page = names.slice(0, this.pageSize);
       const entries = page.map((name) => ({ name, ...attributesOf(node.children.get(name) as Node) }));
-      return { entries, more: names.length > page.length };
+      return { directory: attributesOf(node), entries, more: names.length > page.length };
     });
   }
 
