@@ -20,6 +20,8 @@ const FULL_BW_ROUNDS = 3;
 const RENO_ROUNDS_MAX = 63;
 /** Departure 2: only so much loss ends start-up by itself; with less it is the plateau that does. */
 const STARTUP_LOSS_MAX = 0.2;
+/** A queue of so many least round trips is long: somebody else fills it, and pushing makes it only longer. */
+const LONG_QUEUE = 1;
 /** After this many rounds nothing sent while probing is still undecided. */
 const SETTLING_ROUNDS = 2;
 
@@ -60,7 +62,6 @@ export class Bbr implements Controller {
   private drainStartRound = 0;
   private quietFromRound = 0;
   private cycleAt = 0;
-  private upAt = 0;
   private probeWait = 0;
   private roundsSinceProbe = 0;
   private isProbeSample = false;
@@ -231,7 +232,6 @@ export class Bbr implements Controller {
     this.ackPhase = 'probe-starting';
     this.model.startRound();
     this.resetFullBandwidth(sample.deliveryRate);
-    this.upAt = sample.now;
     this.enter('up', this.gains.upPacing);
     this.windowGain = this.gains.upWindow;
     this.raiseSlope();
@@ -284,14 +284,18 @@ export class Bbr implements Controller {
       this.resetFullBandwidth(sample.deliveryRate);
       if (!this.gains.upEndsAtQueue) return false;
     }
-    return this.fullBwNow || (this.gains.upEndsAtQueue && this.hasQueued(sample.now));
+    return this.fullBwNow || (this.gains.upEndsAtQueue && this.hasQueued());
   }
 
   /** What was to be found out is known once what is on the way is more than the path holds; more would only be delay. */
-  private hasQueued(now: number): boolean {
+  private hasQueued(): boolean {
     const { model } = this;
-    if (now < this.upAt + model.minRtt) return false;
-    return model.isQueueing && this.inflight > this.quantized(model.bdp(this.gains.upPacing, model.maxBandwidth));
+    return this.isBehindOthers && this.inflight > this.quantized(model.bdp(this.gains.upPacing, model.maxBandwidth));
+  }
+
+  /** Two round trips on the way make a queue of one: a longer one is made by others, and is no use to anybody. */
+  private get isBehindOthers(): boolean {
+    return this.fullBwReached && this.model.queueShare > LONG_QUEUE;
   }
 
   private targetInflight(): number {

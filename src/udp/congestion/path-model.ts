@@ -96,6 +96,12 @@ export class PathModel {
     return least !== Infinity && least > this.minRtt * (1 + QUEUE_SHARE) + QUEUE_SLACK;
   }
 
+  /** How long the queue is at its least, in least round trips. */
+  get queueShare(): number {
+    const least = Math.min(this.roundLeastRtt, this.lastRoundLeastRtt);
+    return least === Infinity ? 0 : least / this.minRtt - 1;
+  }
+
   private get isCalm(): boolean {
     const longest = Math.max(this.longestRtt - this.minRtt, 0);
     return this.roundLeastRtt <= this.minRtt + Math.max(QUIET_SLACK, longest * QUIET_SHARE);

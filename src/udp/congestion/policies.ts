@@ -19,7 +19,7 @@ export interface Gains {
   readonly lossAllowanceQueueing: number;
   /** Departures 1 and 2. Without them this is the draft. */
   readonly learnsBaseline: boolean;
-  /** ProbeBW_UP ends as soon as it made a queue, not only when bandwidth stops growing. */
+  /** ProbeBW_UP ends before a queue that is long already, not only when bandwidth stops growing. */
   readonly upEndsAtQueue: boolean;
   readonly probeWait: readonly [least: number, spread: number];
   readonly probeRttInterval: number;
@@ -55,7 +55,7 @@ export const FAIR_GAINS: Gains = {
   ...DRAFT_GAINS,
   lossAllowanceQueueing: 0.01,
   learnsBaseline: true,
-  upEndsAtQueue: false,
+  upEndsAtQueue: true,
   probeRttIntervalMax: 15 * SECOND,
 };
 

@@ -78,7 +78,6 @@ export class TransferReceiver {
   private nextHelloAt = -Infinity;
   private hellos = 0;
   private pausedNow: Paused | null = null;
-  private pausedNumber = -1;
   private startedAt = Infinity;
 
   constructor(options: ReceiverOptions) {
@@ -150,7 +149,7 @@ export class TransferReceiver {
     this.exponent = flagsOf(datagram) & FLAG_FEEDBACK_MASK;
     this.floor = Math.max(this.floor, Math.min(fields.decidedBelow, this.highest));
     this.arrived.cutBelow(this.floor);
-    if (packetNumber > this.pausedNumber) this.pausedNow = null;
+    if (this.pausedNow !== null && last > this.pausedNow.released) this.pausedNow = null;
     return true;
   }
 
@@ -198,8 +197,8 @@ export class TransferReceiver {
       this.connection.malformed('a pause is not well-formed');
       return false;
     }
-    this.pausedNumber = packetNumberOf(datagram);
-    this.pausedNow = paused;
+    // One that was overtaken by what came after it is no news.
+    this.pausedNow = this.isBeyond(paused.released) ? null : paused;
     this.exponent = flagsOf(datagram) & FLAG_FEEDBACK_MASK;
     return true;
   }

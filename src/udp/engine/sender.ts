@@ -97,9 +97,11 @@ export class TransferSender {
   private askedAt = 0;
   private firstSentAt = Infinity;
   private probeCount = 0;
+  /** Questions whether the window opened, since it last did. */
+  private blockedProbes = 0;
   private lastLost = -2;
   private marked = 0;
-  private paused: Paused | null = null;
+  private paused: Omit<Paused, 'released'> | null = null;
   private nextPausedAt = Infinity;
 
   constructor(options: SenderOptions) {
@@ -133,7 +135,7 @@ export class TransferSender {
   }
 
   /** Nothing more is released for now, and why; the receiver's side shows the reference. */
-  pause(paused: Paused): void {
+  pause(paused: Omit<Paused, 'released'>): void {
     this.paused = paused;
     this.nextPausedAt = -Infinity;
   }
@@ -161,6 +163,7 @@ export class TransferSender {
       return;
     }
     this.onHeard(now);
+    if (fields.limit > this.limit) this.blockedProbes = 0;
     this.limit = Math.max(this.limit, fields.limit);
     const at = this.clock.toOurs(fields.clock, now);
     rate.begin(now);
@@ -324,7 +327,11 @@ export class TransferSender {
     if (this.paused === null || now < this.nextPausedAt || !this.connection.paths.allows(OVERHEAD + 80)) return 0;
     this.nextPausedAt = now + PAUSED_EVERY;
     this.connection.begin(into, KIND.paused, this.exponent);
-    const length = this.connection.finish(into, writePaused(into, this.paused), now);
+    const length = this.connection.finish(
+      into,
+      writePaused(into, { ...this.paused, released: this.options.source.readableBelow }),
+      now,
+    );
     this.catchUp();
     return length;
   }
@@ -334,6 +341,7 @@ export class TransferSender {
     if (now < this.probeAt()) return 0;
     if (!this.connection.paths.allows(DATAGRAM_BASE)) return 0;
     this.probeCount++;
+    if (this.rate.inflight === 0) this.blockedProbes++;
     this.askedAt = now;
     if (this.probeCount === 2) this.mtu.onBlackHole();
     const { log, pieces } = this;
@@ -352,7 +360,13 @@ export class TransferSender {
   private probeAt(): number {
     if (this.rate.inflight === 0 && !this.isBlockedByPeer()) return Infinity;
     const timeout = this.roundTrip.probeTimeout(FEEDBACK_UNIT_US << this.exponent);
-    return this.askedAt + Math.min(timeout * 2 ** this.probeCount, Math.max(PROBE_TIMEOUT_MAX, timeout));
+    return (
+      this.askedAt +
+      Math.min(
+        timeout * 2 ** Math.max(this.probeCount, this.rate.inflight === 0 ? this.blockedProbes : 0),
+        Math.max(PROBE_TIMEOUT_MAX, timeout),
+      )
+    );
   }
 
   private isBlockedByPeer(): boolean {
@@ -361,12 +375,12 @@ export class TransferSender {
   }
 
   private produceData(into: Buffer, now: number): number {
-    if (this.probeCount > 0 || this.log.isFull || now < this.nextSendAt - this.quantumTime()) return 0;
+    if (this.probeCount > 0 || this.log.isFull) return 0;
     if (this.rate.inflight + this.mtu.size > this.controller.window) {
       this.controller.isWindowLimited = true;
       return 0;
     }
-    if (!this.connection.paths.allows(this.mtu.size)) return 0;
+    if (now < this.nextSendAt - this.quantumTime() || !this.connection.paths.allows(this.mtu.size)) return 0;
     const wanted = this.roundTrip.isKnown ? this.mtu.wanted(now) : 0;
     if (wanted > 0) return this.sendMtuProbe(into, now, wanted);
     if (this.pieces.hasLost()) return this.sendLost(into, now);

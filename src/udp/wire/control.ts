@@ -2,9 +2,11 @@
  * The small datagrams.
  *   challenge, response: 8 bytes, then zeros up to any size
  *   probe, keepalive: zeros
- *   paused: u8 cause, u8 length, reference (printable ASCII)
+ *   paused: u8 cause, u48 released, u8 length, reference (printable ASCII). Bytes below `released` still come; one at or
+ *     above it says that it goes on
  *   close: u16 reason, u8 length, text (printable ASCII)
  */
+import { readU48, writeU48 } from './header.ts';
 import { CHALLENGE_LENGTH, CLOSE_TEXT_MAX, HEADER_LENGTH, REFERENCE_MAX, TAG_LENGTH } from './sizes.ts';
 
 export const PAUSE_CAUSES = { held: 1, source: 2 } as const;
@@ -28,6 +30,7 @@ export type CloseReason = keyof typeof CLOSE_REASONS;
 
 export interface Paused {
   readonly cause: PauseCause;
+  readonly released: number;
   readonly reference: string;
 }
 
@@ -62,14 +65,16 @@ export function readChallenge(datagram: Buffer, length: number): Buffer | null {
 
 export function writePaused(into: Buffer, paused: Paused): number {
   into[HEADER_LENGTH] = PAUSE_CAUSES[paused.cause];
-  return writeText(into, HEADER_LENGTH + 1, paused.reference, REFERENCE_MAX);
+  writeU48(into, paused.released, HEADER_LENGTH + 1);
+  return writeText(into, HEADER_LENGTH + 7, paused.reference, REFERENCE_MAX);
 }
 
 export function readPaused(datagram: Buffer, length: number): Paused | null {
-  if (length - TAG_LENGTH < HEADER_LENGTH + 2) return null;
+  if (length - TAG_LENGTH < HEADER_LENGTH + 8) return null;
   const cause = nameOf(PAUSE_CAUSES, datagram[HEADER_LENGTH] as number);
-  const reference = readText(datagram, HEADER_LENGTH + 1, length, REFERENCE_MAX);
-  return cause === null || reference === null ? null : { cause, reference };
+  const reference = readText(datagram, HEADER_LENGTH + 7, length, REFERENCE_MAX);
+  if (cause === null || reference === null) return null;
+  return { cause, released: readU48(datagram, HEADER_LENGTH + 1), reference };
 }
 
 export function writeClose(into: Buffer, close: Close): number {

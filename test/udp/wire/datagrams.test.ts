@@ -236,8 +236,8 @@ describe('small datagrams', () => {
       fc.property(ascii(REFERENCE_MAX), ascii(CLOSE_TEXT_MAX), fc.nat(), (reference, text, pick) => {
         const into = Buffer.alloc(DATAGRAM_BASE);
         const cause = causes[pick % causes.length] as PauseCause;
-        const pauseEnd = writePaused(into, { cause, reference });
-        assert.deepEqual(readPaused(into, pauseEnd + TAG_LENGTH), { cause, reference });
+        const pauseEnd = writePaused(into, { cause, released: pick, reference });
+        assert.deepEqual(readPaused(into, pauseEnd + TAG_LENGTH), { cause, released: pick, reference });
         assert.equal(readPaused(into, pauseEnd + TAG_LENGTH + 1), null);
         assert.equal(readPaused(into, pauseEnd + TAG_LENGTH - 1), null);
         const reason = reasons[pick % reasons.length] as CloseReason;
