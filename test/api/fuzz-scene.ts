@@ -26,6 +26,16 @@ export async function openFuzzScene(args: readonly string[] = []): Promise<FuzzS
   const server = await RealServer.open({ args });
   const { admin } = server;
   await admin.call('account.add', { tenant: 'operator', login: 'boss', displayName: '', administrator: true });
+  // The first account is a service, and signs in on no page.
+  await admin.call('account.add', { tenant: 'first', login: 'paula', displayName: '', administrator: false });
+  const rights = ['list', 'read', 'write', 'delete', 'rename'] as const;
+  await admin.call('grant.add', {
+    login: 'paula',
+    tenant: 'first',
+    folder: 'exchange',
+    rights: [...rights],
+    policy: null,
+  });
   // What administrators may lose; the people who ask are in another tenant.
   await admin.call('tenant.add', { name: 'spare', displayName: '' });
   await admin.call('folder.add', { tenant: 'spare', name: 'drawer' });
@@ -56,7 +66,7 @@ export async function openFuzzScene(args: readonly string[] = []): Promise<FuzzS
   const roles: Role[] = [
     { name: 'nobody', credential: () => Promise.resolve(null) },
     { name: 'an account by token', credential: () => server.token('first') },
-    { name: 'a person by cookie', credential: () => server.signIn('first') },
+    { name: 'a person by cookie', credential: () => server.signIn('paula') },
     { name: 'an administrator by token', credential: () => server.token('boss', ['admin']) },
     { name: 'an administrator by cookie', credential: () => server.signIn('boss') },
   ];

@@ -34,6 +34,8 @@ export interface Fuzzed {
   readonly sent: number;
   /** How often each operation answered with each status. */
   readonly answers: ReadonlyMap<string, ReadonlyMap<number, number>>;
+  /** How often each role was given what it asked for. */
+  readonly successes: ReadonlyMap<string, number>;
 }
 
 export interface FuzzWish {
@@ -75,6 +77,7 @@ class Run {
   private readonly targets: readonly { readonly described: Described; readonly made: ReturnType<typeof requestsOf> }[];
   private readonly findings: Finding[] = [];
   private readonly answers = new Map<string, Map<number, number>>();
+  private readonly successes = new Map<string, number>();
   private readonly credentials = new Map<Role, Promise<Credential | null>>();
   private sent = 0;
 
@@ -93,7 +96,7 @@ class Run {
   }
 
   result(): Fuzzed {
-    return { findings: this.findings, sent: this.sent, answers: this.answers };
+    return { findings: this.findings, sent: this.sent, answers: this.answers, successes: this.successes };
   }
 
   /** The first wave of a run asks every operation, however long that takes. */
@@ -136,6 +139,7 @@ class Run {
       const answer = await this.server.ask(described.method.toUpperCase(), target, asked);
       const per = this.answers.get(described.id) ?? new Map<number, number>();
       this.answers.set(described.id, per.set(answer.status, (per.get(answer.status) ?? 0) + 1));
+      if (answer.status < 300) this.successes.set(role.name, (this.successes.get(role.name) ?? 0) + 1);
       if (answer.status === 401 && by !== null) this.credentials.delete(role);
       const said = `${target}\n${JSON.stringify(headers)}\n${body?.toString('latin1') ?? ''}`;
       const why = this.judge.fault(described, answer) ?? this.secrets.leak(answer, said, TELL_PLACES.has(described.id));

@@ -67,11 +67,13 @@ export class RealServer {
     this.certificate = readFileSync(path.join(server.data, 'keys', 'tls.crt'), 'utf8');
   }
 
+  /** `origin` null: what the server takes by itself, which browsers on this machine come to. */
   static async open(
-    options: { args?: readonly string[]; temporary?: string; project?: string } = {},
+    options: { args?: readonly string[]; temporary?: string; project?: string; origin?: null } = {},
   ): Promise<RealServer> {
-    const { args = [], ...more } = options;
-    const https = ['--https', '127.0.0.1:0', '--https-origin', ORIGIN, '--fronts', '1', '--penalties', 'false'];
+    const { args = [], origin = ORIGIN, ...more } = options;
+    const named = origin === null ? [] : ['--https-origin', origin];
+    const https = ['--https', '127.0.0.1:0', ...named, '--fronts', '1', '--penalties', 'false'];
     return new RealServer(await startServer({ ...more, args: [...https, ...args] }));
   }
 
