@@ -133,7 +133,7 @@ onAct(element('new-codes', HTMLButtonElement), async () => {
     place.replaceChildren();
     void reload('').catch(fail);
   };
-  place.replaceChildren(recoveryCodes(recovery, account.login, done));
+  place.replaceChildren(recoveryCodes(recovery, { login: account.login, password: credentials.password }, done));
   place.scrollIntoView({ block: 'start' });
 });
 

@@ -1,6 +1,7 @@
 /** Enrolling by the link that an operator gave. Its secret stands behind the #: browsers send that to nobody. */
 import { deviceName, hasPasskeys, makePasskey, post } from './api.js';
 import { element, fail, onAct, recoveryCodes, say, showHost } from './page.js';
+import { qrCode } from './qr.js';
 
 /** @typedef {{ result: 'enrolled', recovery: string[] } | { result: 'failure' }} Result */
 
@@ -49,7 +50,7 @@ function finish(answer, otherwise) {
   const done = () => {
     location.assign('/sign-in');
   };
-  const codes = recoveryCodes(answer.recovery, started.login, done);
+  const codes = recoveryCodes(answer.recovery, { login: started.login, password: code.value !== '' }, done);
   element('codes-place', HTMLElement).replaceChildren(codes);
   say('It is set up. You can sign in with it from now on.', true);
 }
@@ -73,10 +74,32 @@ onAct(passwordForm, async () => {
   const { secret, uri } = await post('enrolment/password', { flow: started.flow, password: password.value });
   element('secret', HTMLElement).textContent = secret.replace(/.{4}(?=.)/g, '$& ');
   element('uri', HTMLAnchorElement).href = uri;
+  element('qr', HTMLElement).replaceChildren(...pictureOf(uri));
   choice.hidden = true;
   app.hidden = false;
   code.focus();
 });
+/**
+ * @param {string} text
+ * @returns {SVGElement[]} none when it is too long: the key is there too
+ */
+function pictureOf(text) {
+  const squares = qrCode(text);
+  if (squares === null) return [];
+  const space = 'http://www.w3.org/2000/svg';
+  const svg = document.createElementNS(space, 'svg');
+  // A margin of four squares is a part of the code.
+  const size = squares.length + 8;
+  svg.setAttribute('viewBox', `-4 -4 ${size} ${size}`);
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', 'QR code of the key below');
+  const path = document.createElementNS(space, 'path');
+  const dark = squares.flatMap((row, y) => row.flatMap((one, x) => (one ? [`M${x} ${y}h1v1h-1z`] : [])));
+  path.setAttribute('d', dark.join(''));
+  svg.append(path);
+  return [svg];
+}
+
 onAct(element('code-form', HTMLFormElement), async () => {
   const answer = await post('enrolment/totp', { flow: started.flow, code: code.value.trim() });
   finish(answer, 'That code is not right. Wait for the next one, and look that the clock of your device is right.');

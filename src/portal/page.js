@@ -128,11 +128,11 @@ export function when(moment) {
  * Ten codes, a way to keep them, and no way on before they were kept.
  *
  * @param {readonly string[]} codes
- * @param {string} login
+ * @param {{ readonly login: string, readonly password: boolean }} whose with a password or without: codes count after one
  * @param {() => unknown} done
  * @returns {HTMLElement}
  */
-export function recoveryCodes(codes, login, done) {
+export function recoveryCodes(codes, { login, password }, done) {
   const text = `Recovery codes of ${login} at ${location.host}\nEach is good once, after your password, in place of the authenticator app.\n\n${codes.join('\n')}\n`;
   const kept = /** @type {HTMLInputElement} */ (make('input', { type: 'checkbox', id: 'kept' }));
   const go = button('Continue', 'primary', () => {
@@ -156,6 +156,15 @@ export function recoveryCodes(codes, login, done) {
       { class: 'quiet' },
       'Each is good once, after your password, in place of the authenticator app. They are not shown again.',
     ),
+    ...(password
+      ? []
+      : [
+          make(
+            'p',
+            {},
+            'You have no password: make a second passkey on another device, so that losing one is no harm.',
+          ),
+        ]),
     make('ul', { class: 'codes', id: 'codes' }, ...codes.map((code) => make('li', {}, code))),
     make('p', { class: 'actions' }, copy, save),
     make('label', { class: 'check' }, kept, 'I have kept them in a safe place'),

@@ -12,6 +12,7 @@ import { SqliteWeb } from '../../src/store/sqlite/web.ts';
 import { fromBase32 } from '../accounts/base32.ts';
 import { startServer, waybill } from '../interop/server.ts';
 import type { TestServer } from '../interop/server.ts';
+import { NO_QR_READER, readQr } from '../portal/qr-reader.ts';
 import { NO_BROWSER, Person, startBrowser } from './browser.ts';
 
 describe('people in a browser', { skip: NO_BROWSER }, () => {
@@ -23,7 +24,8 @@ describe('people in a browser', { skip: NO_BROWSER }, () => {
   before(async () => {
     server = await startServer({ args: ['--https', '127.0.0.1:0', '--fronts', '1', '--penalties', 'false'] });
     link = server.enrol ?? '';
-    browser = await startBrowser(path.join(server.data, 'keys', 'tls.crt'));
+    const mapped = `--host-resolver-rules=MAP evil.example:443 127.0.0.1:${new URL(link).port}`;
+    browser = await startBrowser(path.join(server.data, 'keys', 'tls.crt'), [mapped]);
     administrator = await Person.open(browser);
   });
   after(async () => {
@@ -166,9 +168,13 @@ describe('people in a browser', { skip: NO_BROWSER }, () => {
     await page.locator('#message:not(:empty)').waitFor();
     await page.getByLabel('New password').fill('vivid pelican drum');
     await page.getByRole('button', { name: 'Continue' }).click();
-    await page.getByText('Add this key to your authenticator app').waitFor();
+    const picture = page.getByRole('img', { name: 'QR code of the key below' });
+    await picture.waitFor();
+    await anna.picture('authenticator');
+    const uri = await page.getByRole('link', { name: 'Open the app on this device' }).getAttribute('href');
+    if (NO_QR_READER === false) assert.equal(await readQr(await picture.screenshot()), uri);
     const secret = fromBase32((await page.locator('#secret').textContent())?.replaceAll(' ', '') ?? '');
-    await page.getByLabel('Code').fill(totpCode(secret, totpStep(Date.now())));
+    await page.getByLabel('Code', { exact: true }).fill(totpCode(secret, totpStep(Date.now())));
     await page.getByRole('button', { name: 'Finish' }).click();
     await page.getByRole('heading', { name: 'Your recovery codes' }).waitFor();
     const code = (await page.locator('#codes li').first().textContent()) ?? '';
@@ -194,15 +200,11 @@ describe('people in a browser', { skip: NO_BROWSER }, () => {
   });
 
   it('at an address that is not ours nobody gets in, with whatever passkey', async () => {
-    const { port } = new URL(link);
-    const mapped = await startBrowser(path.join(server.data, 'keys', 'tls.crt'), [
-      `--host-resolver-rules=MAP evil.example:443 127.0.0.1:${port}`,
-    ]);
-    const victim = await Person.open(mapped);
+    const victim = await Person.open(browser);
     await victim.page.goto('https://evil.example/sign-in');
     await victim.page.getByRole('button', { name: 'Sign in with a passkey' }).click();
     await victim.page.getByText('Nobody signs in at this address').waitFor();
-    await mapped.close();
+    await victim.context.close();
   });
 
   it('no page complained about anything', () => {
