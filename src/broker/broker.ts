@@ -44,6 +44,8 @@ export interface BrokerParts {
   readonly sso: SingleSignOn;
   /** Machines in these may ask for a certificate that is confirmed in a browser elsewhere. */
   readonly loginElsewhere: Networks;
+  /** Load balancers whose PROXY header is believed; nobody's when left out. */
+  readonly proxies?: Networks;
   readonly administration: RemoteAdministration;
   readonly signIn: Omit<SignInParts, 'signedIn'>;
   readonly files: Files;
@@ -245,6 +247,7 @@ export class Broker {
       startups,
       penalties,
       log: parts.log,
+      ...(parts.proxies === undefined ? {} : { proxies: parts.proxies }),
       full: () => connections.count >= parts.limits.connections,
       give: (socket, arrival) => pool?.give(socket, arrival) ?? false,
     });

@@ -1,12 +1,14 @@
 /**
- * Accepts connections and hands them on unread. Limits stand here, because here nobody can lie about where a connection
+ * Accepts connections and hands them on unread (but for the header of a proxy that is trusted: proxy-reader.ts). Limits stand here, because here nobody can lie about where a connection
  * comes from. What is refused costs one line of text and no front.
  */
 import { createServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { WaybillError } from '../base/errors.ts';
+import type { Networks } from '../base/addresses.ts';
 import type { Log } from '../base/log.ts';
 import type { Arrival, Profile } from './connections.ts';
+import { readProxyHeader } from './proxy-reader.ts';
 import { sourceOf } from './penalties.ts';
 import type { Penalties, Startups } from './penalties.ts';
 
@@ -18,6 +20,8 @@ export interface ListenerParts {
   /** Null when the operator has turned them off. */
   readonly penalties: Penalties | null;
   readonly log: Log;
+  /** Whose word on the client's address counts (PROXY protocol). */
+  readonly proxies?: Networks;
   /** Whether the server holds all the connections that it may. */
   full(): boolean;
   /** False when nobody can take it now. */
@@ -26,10 +30,14 @@ export interface ListenerParts {
 
 // A backlog for bursts; what is beyond it the system makes wait.
 const BACKLOG = 1024;
+/** Connections of proxies that have not said whom they are for. */
+const PROXIED_MAX = 1024;
 
 export class Listener {
   private readonly parts: ListenerParts;
   private readonly server: Server;
+  /** Whose header is being waited for. */
+  private proxied = 0;
 
   constructor(parts: ListenerParts) {
     this.parts = parts;
@@ -67,6 +75,34 @@ export class Listener {
       socket.destroy();
       return;
     }
+    if (this.parts.proxies?.contains(remoteAddress) === true)
+      void this.acceptProxied(socket, remoteAddress, remotePort);
+    else this.admit(socket, remoteAddress, remotePort);
+  }
+
+  /** From a proxy that the operator trusts: the client is who it says, and without a word from it there is none. */
+  private async acceptProxied(socket: Socket, remoteAddress: string, remotePort: number): Promise<void> {
+    const gone = (): void => undefined;
+    socket.on('error', gone);
+    if (this.proxied >= PROXIED_MAX) {
+      socket.destroy();
+      return;
+    }
+    this.proxied++;
+    const header = await readProxyHeader(socket).finally(() => {
+      this.proxied--;
+    });
+    socket.off('error', gone);
+    if (header === null) {
+      this.parts.log.info({ address: remoteAddress }, 'a trusted proxy sent no PROXY header that could be read');
+      socket.destroy();
+      return;
+    }
+    const { address, port } = header.client ?? { address: remoteAddress, port: remotePort };
+    this.admit(socket, address, port);
+  }
+
+  private admit(socket: Socket, remoteAddress: string, remotePort: number): void {
     const { startups, penalties, profile } = this.parts;
     const source = sourceOf(remoteAddress);
     if (penalties?.refuses(source, Date.now()) === true) {

@@ -304,6 +304,12 @@ export const OPTIONS = {
     doc: 'How long a certificate that signs in over SFTP is good for, at most.',
     check: whole(1, 720, 'hours'),
   },
+  'trusted-proxy': {
+    value: 'NETWORK',
+    many: true,
+    doc: 'Addresses of load balancers that begin each connection, of SFTP and HTTPS alike, with a PROXY header (version 1 or 2) that names the client, as 10.0.0.5 or 10.0.0.0/24. Connections from there without one are closed; the headers of all others are not believed. May be given more than once.',
+    check: network,
+  },
   'login-elsewhere': {
     value: 'NETWORK',
     many: true,

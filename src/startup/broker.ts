@@ -8,18 +8,22 @@ import { Networks } from '../base/addresses.ts';
 import { SYSTEM_CLOCK } from '../base/clock.ts';
 import { WaybillError } from '../base/errors.ts';
 import { Broker } from '../broker/broker.ts';
+import type { BrokerParts } from '../broker/broker.ts';
 import type { TlsIdentity } from '../broker/calls.ts';
 import { Certificates } from '../broker/certificates.ts';
 import { frontArguments } from '../broker/front-permissions.ts';
+import type { FrontFolders } from '../broker/front-permissions.ts';
 import { HostKeys } from '../broker/host-keys.ts';
 import { justShown } from '../broker/web-handlers.ts';
 import type { ServerOptions } from '../config/options.ts';
 import manifest from '../../package.json' with { type: 'json' };
+import { httpsAddresses } from './https.ts';
 import type { Rooms } from './rooms.ts';
 import type { Undo } from './undo.ts';
 
 const FRONT_ENTRY = path.join(import.meta.dirname, '..', 'front', 'main.ts');
 const HTTPS_ENTRY = path.join(import.meta.dirname, '..', 'front', 'https-main.ts');
+const FAST_ENTRY = path.join(import.meta.dirname, '..', 'front', 'fast-main.ts');
 const DRAIN_MILLISECONDS = 8000;
 
 export async function startBroker(
@@ -64,6 +68,7 @@ export async function startBroker(
     web: rooms.web,
     sso: rooms.sso,
     loginElsewhere: new Networks(options['login-elsewhere']),
+    proxies: new Networks(options['trusted-proxy']),
     administration: rooms.administration,
     signIn: {
       store: accountStore,
@@ -86,6 +91,7 @@ export async function startBroker(
       args: frontArguments(folders, FRONT_ENTRY),
     },
     https: tls === null ? null : { size: options.fronts, args: frontArguments(folders, HTTPS_ENTRY, 'https'), tls },
+    fast: fastOf(options, folders),
     limits: {
       startups: options['max-startups'],
       startupsPerSource: options['max-startups-per-source'],
@@ -98,4 +104,12 @@ export async function startBroker(
     throw new WaybillError('internal', 'a front process ended before it was ready; the log says why');
   }
   return broker;
+}
+
+/** They are begun over HTTPS: without it there are none. */
+function fastOf(options: ServerOptions, { blobs, incoming }: FrontFolders): BrokerParts['fast'] {
+  const { fast, 'fast-backend': backend } = options;
+  if (fast === null || httpsAddresses(options).length === 0) return null;
+  const args = frontArguments({ blobs, incoming }, FAST_ENTRY, 'fast');
+  return { address: fast === 'same' ? null : fast, host: options['fast-host'], args, blobs, incoming, backend };
 }
