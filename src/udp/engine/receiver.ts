@@ -78,6 +78,7 @@ export class TransferReceiver {
   private nextHelloAt = -Infinity;
   private hellos = 0;
   private pausedNow: Paused | null = null;
+  private pausedFrom = 0;
   private startedAt = Infinity;
 
   constructor(options: ReceiverOptions) {
@@ -149,7 +150,7 @@ export class TransferReceiver {
     this.exponent = flagsOf(datagram) & FLAG_FEEDBACK_MASK;
     this.floor = Math.max(this.floor, Math.min(fields.decidedBelow, this.highest));
     this.arrived.cutBelow(this.floor);
-    if (this.pausedNow !== null && last > this.pausedNow.released) this.pausedNow = null;
+    if (this.pausedNow !== null && last > this.pausedFrom) this.pausedNow = null;
     return true;
   }
 
@@ -198,7 +199,9 @@ export class TransferReceiver {
       return false;
     }
     // One that was overtaken by what came after it is no news.
-    this.pausedNow = this.isBeyond(paused.released) ? null : paused;
+    const { cause, reference, released } = paused;
+    this.pausedFrom = released;
+    this.pausedNow = this.isBeyond(released + 1) ? null : { cause, reference };
     this.exponent = flagsOf(datagram) & FLAG_FEEDBACK_MASK;
     return true;
   }

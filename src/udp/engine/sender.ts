@@ -101,7 +101,7 @@ export class TransferSender {
   private blockedProbes = 0;
   private lastLost = -2;
   private marked = 0;
-  private paused: Omit<Paused, 'released'> | null = null;
+  private paused: Paused | null = null;
   private nextPausedAt = Infinity;
 
   constructor(options: SenderOptions) {
@@ -135,7 +135,7 @@ export class TransferSender {
   }
 
   /** Nothing more is released for now, and why; the receiver's side shows the reference. */
-  pause(paused: Omit<Paused, 'released'>): void {
+  pause(paused: Paused): void {
     this.paused = paused;
     this.nextPausedAt = -Infinity;
   }

@@ -30,8 +30,11 @@ export type CloseReason = keyof typeof CLOSE_REASONS;
 
 export interface Paused {
   readonly cause: PauseCause;
-  readonly released: number;
   readonly reference: string;
+}
+
+export interface PausedFields extends Paused {
+  readonly released: number;
 }
 
 export interface Close {
@@ -63,13 +66,13 @@ export function readChallenge(datagram: Buffer, length: number): Buffer | null {
   return datagram.subarray(HEADER_LENGTH, end);
 }
 
-export function writePaused(into: Buffer, paused: Paused): number {
+export function writePaused(into: Buffer, paused: PausedFields): number {
   into[HEADER_LENGTH] = PAUSE_CAUSES[paused.cause];
   writeU48(into, paused.released, HEADER_LENGTH + 1);
   return writeText(into, HEADER_LENGTH + 7, paused.reference, REFERENCE_MAX);
 }
 
-export function readPaused(datagram: Buffer, length: number): Paused | null {
+export function readPaused(datagram: Buffer, length: number): PausedFields | null {
   if (length - TAG_LENGTH < HEADER_LENGTH + 8) return null;
   const cause = nameOf(PAUSE_CAUSES, datagram[HEADER_LENGTH] as number);
   const reference = readText(datagram, HEADER_LENGTH + 7, length, REFERENCE_MAX);
