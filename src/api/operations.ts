@@ -8,6 +8,7 @@ import { ADMIN_OPERATIONS } from './admin-operations.ts';
 import { FILE_OPERATIONS } from './file-operations.ts';
 import { LOGIN_OPERATIONS } from './login-operations.ts';
 import type { Operation } from './operation.ts';
+import { TRANSFER_OPERATIONS } from './transfer-operations.ts';
 import { OWN_TOKEN_OPERATIONS } from './own-token-operations.ts';
 import { PAGE_OPERATIONS } from './page-operations.ts';
 import { SIGN_IN_OPERATIONS } from './sign-in-operations.ts';
@@ -35,6 +36,7 @@ export const OPERATIONS = {
   ...LOGIN_OPERATIONS,
   ...OWN_TOKEN_OPERATIONS,
   ...FILE_OPERATIONS,
+  ...TRANSFER_OPERATIONS,
   ...ADMIN_OPERATIONS,
 } as const satisfies Readonly<Record<string, Operation>>;
 

@@ -19,3 +19,8 @@ export function parseReference(kind: string, text: string): string | null {
   if (!/^[0-9A-HJKMNP-TV-Z]{10}$/.test(digits)) return null;
   return `${kind}-${digits.slice(0, GROUP)}-${digits.slice(GROUP)}`;
 }
+
+/** The first reference in a text, of whatever kind; null when there is none. */
+export function referenceIn(text: string): string | null {
+  return /\b[A-Z]-[0-9A-HJKMNP-TV-Z]{5}-[0-9A-HJKMNP-TV-Z]{5}\b/.exec(text)?.[0] ?? null;
+}

@@ -23,6 +23,8 @@ import { tenantHandlers } from './administration-tenants.ts';
 import { guard } from './guard.ts';
 import type { Acts } from './guard.ts';
 
+const PROTOCOLS = { default: 'sftp', legacy: 'sftp', https: 'https', fast: 'udp' } as const;
+
 type SessionCalls = Pick<AdminHandlers, Extract<keyof AdminHandlers, `session.${string}`>>;
 
 export function administrationHandlers(parts: AdministrationParts): AdminHandlers {
@@ -60,7 +62,7 @@ function sessionHandlers(parts: AdministrationParts): SessionCalls {
           session: one.session,
           login: one.login,
           tenant: one.tenantName,
-          protocol: one.connection.profile === 'https' ? 'https' : 'sftp',
+          protocol: PROTOCOLS[one.connection.profile],
           address: one.address,
           credential: one.credential,
           started: moment(one.started),

@@ -516,6 +516,8 @@ export const FRONT_EVENTS = {
   'tls.challenges': z.object({ challenges: z.array(tlsChallenge) }),
   /** To the front of fast transfers: one begins. */
   'fast.begin': fastBegin,
+  /** And ends, by its owner. */
+  'fast.end': z.object({ connection: id }),
   /** To fronts of the SSH door: connections from now on are shown these. */
   'hostkeys.changed': z.object({ hostKeys: z.array(hostKey) }),
   /** Stop taking requests, end what is open, then exit. */

@@ -18,7 +18,12 @@ export interface FrontEnd {
   sessionEnded(connection: string, reason: string, session?: string): void;
 }
 
-export type Profile = 'default' | 'legacy' | 'https';
+export type Profile = 'default' | 'legacy' | 'https' | 'fast';
+
+/** Whose sessions have scopes and an end, and may be several on a connection. */
+export function isOfWeb(profile: Profile): boolean {
+  return profile === 'https' || profile === 'fast';
+}
 
 export interface Arrival {
   readonly address: string;
@@ -203,7 +208,7 @@ export class Connections {
   /** Over SSH once; over HTTPS once for each credential that the connection brings. */
   signIn(connection: Connection, identity: Identity): LiveSession {
     if (!this.connections.has(connection.id)) throw new WaybillError('session-ended', 'the connection is over');
-    const web = connection.profile === 'https';
+    const web = isOfWeb(connection.profile);
     if (web !== (identity.web !== undefined)) throw new WaybillError('internal', 'a session of the other door');
     if (!web && connection.session !== null)
       throw new WaybillError('call-forbidden', 'the connection is signed in already');
@@ -273,7 +278,7 @@ export class Connections {
   /** Not signed in since before `time`. Over HTTPS nobody has to: a page can be looked at for as long as its front lets it. */
   waitingSince(time: number): Connection[] {
     return [...this.connections.values()].filter(
-      ({ started, opened, profile }) => !started && opened < time && profile !== 'https',
+      ({ started, opened, profile }) => !started && opened < time && !isOfWeb(profile),
     );
   }
 

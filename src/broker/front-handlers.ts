@@ -6,6 +6,7 @@ import type { Connection, Connections, FrontEnd, LiveSession } from './connectio
 import type { Callers, Handlers } from './dispatch.ts';
 import { readExchange } from './exchange.ts';
 import type { Certificates } from './certificates.ts';
+import type { FastHandlers } from './fast-transfers.ts';
 import type { HostKeys } from './host-keys.ts';
 import type { OwnTokenHandlers } from './own-tokens.ts';
 import type { RemoteAdministration } from './remote-administration.ts';
@@ -38,6 +39,7 @@ export interface FrontHandlersParts {
   readonly ownTokens: OwnTokenHandlers;
   readonly administration: Pick<RemoteAdministration, 'call'>;
   readonly files: FileHandlers;
+  readonly fast: FastHandlers;
   readonly connections: Connections;
   /** A request of the session named its trace; null where nothing is traced. */
   readonly joined: ((session: string, context: TraceContext) => void) | null;
@@ -56,6 +58,7 @@ export function frontHandlers(parts: FrontHandlersParts): Handlers<FrontCalls, F
     ...parts.sso,
     ...parts.logins,
     ...parts.ownTokens,
+    ...parts.fast,
     'admin.call': ({ call, request }, session) => parts.administration.call(session, call, request),
     'trace.join': ({ context }, { session }) => {
       parts.joined?.(session, context);

@@ -19,7 +19,11 @@ const SOURCES = path.resolve(import.meta.dirname, '..');
 /** Takes away what is left. */
 const CONFINE = path.join(SOURCES, 'front', 'confine.ts');
 /** What fronts import from outside: the log; those of HTTPS also the schemas of the API. */
-const PACKAGES: Readonly<Record<Door, readonly string[]>> = { ssh: ['pino'], https: ['pino', 'zod'] };
+const PACKAGES: Readonly<Record<Door, readonly string[]>> = {
+  ssh: ['pino'],
+  https: ['pino', 'zod'],
+  fast: ['pino'],
+};
 
 /**
  * A front's garbage is almost all buffers of packets, dead when they are sent. By default V8 starts marking its whole
@@ -46,6 +50,16 @@ const COLLECTOR = [
  */
 const HTTPS_COLLECTOR = ['--max-semi-space-size=1', '--no-external-memory-accounted-in-global-limit'];
 
+/**
+ * The front of fast transfers has to open a socket of its own, in a thread of its own, by the system's calls where they can
+ * be had. It gives each of these permissions up as soon as it has done so (front/fast-main.ts), before the first datagram.
+ */
+const FAST_PERMISSIONS = [
+  ...['--allow-worker', '--allow-net', '--allow-ffi'],
+  // About these three, at each start.
+  ...['--disable-warning=SecurityWarning', '--disable-warning=ExperimentalWarning'],
+];
+
 export function frontArguments(folders: FrontFolders, entry: string, door: Door = 'ssh'): string[] {
   const readable = [SOURCES, path.join(path.dirname(SOURCES), 'package.json'), ...packageFolders(PACKAGES[door])];
   return [
@@ -54,7 +68,7 @@ export function frontArguments(folders: FrontFolders, entry: string, door: Door 
     ...[folders.blobs, folders.incoming].map((place) => `--allow-fs-read=${realpathSync(place)}/*`),
     `--allow-fs-write=${realpathSync(folders.incoming)}/*`,
     '--no-experimental-sqlite',
-    '--no-experimental-ffi',
+    ...(door === 'fast' ? FAST_PERMISSIONS : ['--no-experimental-ffi']),
     '--no-addons',
     '--disallow-code-generation-from-strings',
     '--disable-proto=throw',

@@ -38,6 +38,9 @@ export interface FrontProcessParts {
   gone(front: FrontProcess, reason: string): void;
 }
 
+/** With its answer to one of these a front is ready for connections. */
+const READY_CALLS: ReadonlySet<string> = new Set(['hello', 'https.hello', 'fast.listening']);
+
 export class FrontProcess implements FrontEnd {
   readonly number: number;
   readonly connections = new Set<string>();
@@ -68,7 +71,7 @@ export class FrontProcess implements FrontEnd {
     this.link = new Link(this.child.stdio[LINK_DESCRIPTOR] as Duplex, {
       request: async (call, body) => {
         const answer = await dispatch(call, body);
-        if (call === 'hello' || call === 'https.hello') {
+        if (READY_CALLS.has(call)) {
           this.isReady = true;
           hello.resolve(true);
         }

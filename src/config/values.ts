@@ -87,6 +87,11 @@ export function whole(least: number, most: number, unit = ''): (text: string) =>
   };
 }
 
+/** Null: there are none. */
+export function fastAddress(text: string): Address | 'same' | null {
+  return text === 'same' ? text : httpsAddress(text);
+}
+
 export function oneOf<const T extends string>(...choices: readonly T[]): (text: string) => T {
   return (text) => {
     const found = choices.find((choice) => choice === text);

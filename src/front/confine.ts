@@ -5,6 +5,7 @@
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module';
 import { constants } from 'node:os';
+import { isMainThread } from 'node:worker_threads';
 
 /**
  * `report`: a report on a fatal error is written wherever `process.report` says, past the permission model; it can
@@ -54,6 +55,8 @@ function remove(from: object, name: string): void {
 for (const name of PROCESS) remove(process, name);
 const require = createRequire(import.meta.url);
 for (const [module, names] of Object.entries(MODULES)) {
+  // A thread (of the front of fast transfers, which loads this too) has no trace events to begin with.
+  if (!isMainThread && module === 'node:trace_events') continue;
   const exported = require(module) as object;
   for (const name of names) remove(exported, name);
 }

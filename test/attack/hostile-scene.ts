@@ -153,6 +153,7 @@ export class Scene {
         },
       },
       https: null,
+      fast: null,
       administration: openRemoteAdministration({
         ...{ database, ledger, accountStore: store, tenants: world.tenants, log },
         web: { parts: { store: new SqliteWeb(database) } },

@@ -103,7 +103,7 @@ for (const backend of ['best', 'dgram'] as const)
         await got,
         createHash('sha256').update(Buffer.alloc(100_000, 1)).update(Buffer.alloc(500_000, 2)).digest('hex'),
       );
-      assert.deepEqual(told[0], { cause: 'held', reference: 'H-123' });
+      assert.deepEqual([told[0]?.cause, told[0]?.reference], ['held', 'H-123']);
     });
 
     test('either end can end it, and the other hears why', async () => {

@@ -2,9 +2,15 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { DatagramSocket } from '../../src/udp/socket/datagram-socket.ts';
-import { openSocket } from '../../src/udp/socket/open-socket.ts';
+import { openArena } from '../../src/udp/native/open-arena.ts';
+import { openSocket as openWith } from '../../src/udp/socket/open-socket.ts';
+import type { Opened } from '../../src/udp/socket/open-socket.ts';
 import { PeerNames } from '../../src/udp/socket/peer-names.ts';
 import { AF_INET, AF_INET6, readName, writeName } from '../../src/udp/socket/socket-address.ts';
+
+async function openSocket(address: string, port: number, backend: 'best' | 'dgram'): Promise<Opened> {
+  return openWith(address, port, backend === 'best' ? (await openArena()).arena : null);
+}
 
 interface Got {
   readonly datagram: Buffer;
@@ -23,8 +29,8 @@ async function take(socket: DatagramSocket, count: number): Promise<Got[]> {
   return got;
 }
 
-function run(count: number, size: number, last: number): Buffer {
-  const slab = Buffer.from(new ArrayBuffer(size * (count - 1) + last));
+function run(of: DatagramSocket, count: number, size: number, last: number): Buffer {
+  const slab = of.slab(size * (count - 1) + last);
   for (let at = 0; at < slab.length; at++) slab[at] = (Math.floor(at / size) * 31 + at) & 0xff;
   return slab;
 }
@@ -51,7 +57,7 @@ for (const backend of ['best', 'dgram'] as const)
           await openSocket(address, 0, backend),
         ];
         try {
-          const slab = run(150, 1200, 77);
+          const slab = run(a, 150, 1200, 77);
           const peer = a.peer(to, b.port);
           assert.equal(a.send(peer, slab, 0, slab.length, 1200), slab.length);
           const got = await take(b, 150);
@@ -59,7 +65,7 @@ for (const backend of ['best', 'dgram'] as const)
           assert.ok(got.every(({ datagram }, at) => datagram.length === (at < 149 ? 1200 : 77)));
           assert.deepEqual([...new Set(got.map(({ from }) => `${from.address} ${from.port}`))], [`${to} ${a.port}`]);
           // And back, to the peer as it was told.
-          const one = run(1, 9, 9);
+          const one = run(b, 1, 9, 9);
           assert.equal(b.send(got[0]?.from as never, one, 0, 9, 9), 9);
           assert.deepEqual((await take(a, 1))[0]?.datagram, one);
         } finally {
@@ -90,7 +96,7 @@ for (const backend of ['best', 'dgram'] as const)
       const gone = socket.peer('127.0.0.1', other.port);
       other.close();
       for (let tries = 0; tries < 3; tries++) {
-        assert.equal(socket.send(gone, run(3, 100, 100), 0, 300, 100), 300);
+        assert.equal(socket.send(gone, run(socket, 3, 100, 100), 0, 300, 100), 300);
         await socket.receive(1, () => assert.fail('nobody answers'));
       }
       socket.close();

@@ -14,6 +14,7 @@ import { portalHandlers } from './portal.ts';
 import { signInHandlers } from './sign-in.ts';
 import { ssoHandlers } from './sso.ts';
 import { storeHandlers } from './store.ts';
+import { transferHandlers } from './transfers.ts';
 import { tusHandlers } from './tus.ts';
 
 export type Handler = (exchange: Exchange) => void | Promise<void>;
@@ -33,6 +34,7 @@ export function httpsHandlers(version: string): Handlers {
     ...storeHandlers,
     ...archiveHandlers,
     ...tusHandlers,
+    ...transferHandlers,
     ...ownTokenHandlers,
     ...administrationHandlers,
   };

@@ -32,7 +32,10 @@ async function passkey(exchange: Exchange): Promise<void> {
 async function password(exchange: Exchange): Promise<void> {
   const { flow, login, password: text } = await exchange.json(signInPassword);
   const { broker, connection } = exchange;
-  answerStep(exchange, await broker.call('web.password', { connection, flow, user: login, password: Buffer.from(text) }));
+  answerStep(
+    exchange,
+    await broker.call('web.password', { connection, flow, user: login, password: Buffer.from(text) }),
+  );
 }
 
 function code(call: 'web.totp' | 'web.recovery') {

@@ -1,4 +1,5 @@
 /** Chooses what seals datagrams, by what works here. */
+import type { Arena } from '../native/arena.ts';
 import { nodeCipher } from '../wire/node-cipher.ts';
 import type { CipherMaker } from '../wire/sealing.ts';
 import { openEvp } from './evp-cipher.ts';
@@ -10,10 +11,11 @@ export interface ChosenCipher {
   readonly without: string | null;
 }
 
-export async function chooseCipher(backend: 'best' | 'plain'): Promise<ChosenCipher> {
-  if (backend === 'plain') return { make: nodeCipher, name: 'node:crypto', without: null };
+/** `arena`: null where foreign code is not to be had, or not wanted. */
+export async function chooseCipher(arena: Arena | null): Promise<ChosenCipher> {
+  if (arena === null) return { make: nodeCipher, name: 'node:crypto', without: null };
   try {
-    return { make: await openEvp(), name: 'OpenSSL EVP', without: null };
+    return { make: await openEvp(arena), name: 'OpenSSL EVP', without: null };
   } catch (error) {
     return { make: nodeCipher, name: 'node:crypto', without: error instanceof Error ? error.message : String(error) };
   }

@@ -4,7 +4,8 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { CipherMaker, DatagramCipher } from '../wire/sealing.ts';
-import { HEADER_LENGTH, NONCE_LENGTH, TAG_LENGTH } from '../wire/sizes.ts';
+import type { Arena } from '../native/arena.ts';
+import { DATAGRAM_MAX, HEADER_LENGTH, NONCE_LENGTH, TAG_LENGTH } from '../wire/sizes.ts';
 
 const EVP_CTRL_AEAD_GET_TAG = 0x10;
 const EVP_CTRL_AEAD_SET_TAG = 0x11;
@@ -41,22 +42,22 @@ interface Evp {
   readonly EVP_DecryptFinal_ex: Final;
 }
 
-interface Memory {
-  readonly buffer: Buffer;
-  readonly address: bigint;
-}
-
 interface Parts {
   readonly evp: Evp;
-  readonly addressOf: (buffer: Buffer) => bigint;
-  /** Nonce, tag and the lengths that OpenSSL writes. */
-  readonly scratch: Memory;
+  readonly arena: Arena;
+  /** Nonce, tag, the lengths that OpenSSL writes; a key while it is set. */
+  readonly scratch: Buffer;
+  /** What came, while it is being decrypted in place: a datagram that is not of the peer stays as it was. */
+  readonly kept: Buffer;
+  /** For a datagram that does not lie in the arena. */
+  readonly stage: Buffer;
 }
 
 const NONCE_AT = 0;
 const TAG_AT = 16;
 const WRITTEN_AT = 32n;
-const SCRATCH_BYTES = 40;
+const KEY_AT = 48;
+const SCRATCH_BYTES = 80;
 
 /** Where the context of a cipher that nobody holds any more is freed: keys change while a transfer goes on. */
 const contexts = new FinalizationRegistry<() => void>((free) => {
@@ -64,20 +65,15 @@ const contexts = new FinalizationRegistry<() => void>((free) => {
 });
 
 /** Throws where node:ffi or the symbols are not to be had. */
-export async function openEvp(): Promise<CipherMaker> {
+export async function openEvp(arena: Arena): Promise<CipherMaker> {
   const ffi = await import('node:ffi');
   const evp = ffi.dlopen(null, SIGNATURES).functions as unknown as Evp;
-  const bases = new WeakMap<ArrayBufferLike, bigint>();
-  const addressOf = (buffer: Buffer): bigint => {
-    let base = bases.get(buffer.buffer);
-    if (base === undefined) {
-      base = ffi.getRawPointer(buffer.buffer);
-      bases.set(buffer.buffer, base);
-    }
-    return base + BigInt(buffer.byteOffset);
-  };
-  const buffer = Buffer.from(new ArrayBuffer(SCRATCH_BYTES));
-  const parts: Parts = { evp, addressOf, scratch: { buffer, address: addressOf(buffer) } };
+  const [scratch, kept, stage] = [SCRATCH_BYTES, DATAGRAM_MAX, DATAGRAM_MAX].map((bytes) => arena.take(bytes)) as [
+    Buffer,
+    Buffer,
+    Buffer,
+  ];
+  const parts: Parts = { evp, arena, scratch, kept, stage };
   const make = (key: Buffer): DatagramCipher => new EvpCipher(parts, key);
   proveItself(make);
   return make;
@@ -87,20 +83,22 @@ class EvpCipher implements DatagramCipher {
   private readonly parts: Parts;
   private readonly sealing: bigint;
   private readonly opening: bigint;
-  /** What came, while it is being decrypted in place: a datagram that is not of the peer stays as it was. */
-  private kept = Buffer.from(new ArrayBuffer(2048));
+  /** Of the scratch. */
+  private readonly nonceAt: bigint;
+  private readonly writtenAt: bigint;
 
   constructor(parts: Parts, key: Buffer) {
+    const { evp, arena, scratch } = parts;
     this.parts = parts;
-    const { evp } = parts;
-    const memory = Buffer.from(new ArrayBuffer(key.length));
-    key.copy(memory);
-    const at = parts.addressOf(memory);
+    this.nonceAt = arena.addressOf(scratch);
+    this.writtenAt = this.nonceAt + WRITTEN_AT;
+    key.copy(scratch, KEY_AT);
+    const at = this.nonceAt + BigInt(KEY_AT);
     const [sealing, opening] = [evp.EVP_CIPHER_CTX_new(), evp.EVP_CIPHER_CTX_new()];
     const cipher = evp.EVP_aes_256_gcm();
     const ready =
       evp.EVP_EncryptInit_ex(sealing, cipher, 0n, at, 0n) & evp.EVP_DecryptInit_ex(opening, cipher, 0n, at, 0n);
-    memory.fill(0);
+    scratch.fill(0, KEY_AT);
     const free = (): void => {
       evp.EVP_CIPHER_CTX_free(sealing);
       evp.EVP_CIPHER_CTX_free(opening);
@@ -114,40 +112,57 @@ class EvpCipher implements DatagramCipher {
   }
 
   seal(datagram: Buffer, bodyEnd: number, nonce: Buffer): void {
-    const { evp, scratch } = this.parts;
-    const { sealing: context } = this;
-    const start = this.parts.addressOf(datagram);
+    const { arena, stage, scratch } = this.parts;
+    nonce.copy(scratch, NONCE_AT, 0, NONCE_LENGTH);
+    if (arena.has(datagram)) {
+      this.sealAt(arena.addressOf(datagram), bodyEnd);
+      return;
+    }
+    datagram.copy(stage, 0, 0, bodyEnd);
+    this.sealAt(arena.addressOf(stage), bodyEnd);
+    stage.copy(datagram, HEADER_LENGTH, HEADER_LENGTH, bodyEnd + TAG_LENGTH);
+  }
+
+  open(datagram: Buffer, length: number, nonce: Buffer): boolean {
+    const { arena, stage, scratch, kept } = this.parts;
+    const bodyEnd = length - TAG_LENGTH;
+    nonce.copy(scratch, NONCE_AT, 0, NONCE_LENGTH);
+    datagram.copy(scratch, TAG_AT, bodyEnd, length);
+    if (!arena.has(datagram)) {
+      datagram.copy(stage, 0, 0, bodyEnd);
+      if (!this.openAt(arena.addressOf(stage), bodyEnd)) return false;
+      stage.copy(datagram, HEADER_LENGTH, HEADER_LENGTH, bodyEnd);
+      return true;
+    }
+    datagram.copy(kept, 0, HEADER_LENGTH, bodyEnd);
+    if (this.openAt(arena.addressOf(datagram), bodyEnd)) return true;
+    kept.copy(datagram, HEADER_LENGTH, 0, bodyEnd - HEADER_LENGTH);
+    return false;
+  }
+
+  private sealAt(start: bigint, bodyEnd: number): void {
+    const { evp } = this.parts;
+    const { sealing: context, writtenAt } = this;
     const body = start + BigInt(HEADER_LENGTH);
-    const written = scratch.address + WRITTEN_AT;
-    nonce.copy(scratch.buffer, NONCE_AT, 0, NONCE_LENGTH);
     const done =
-      evp.EVP_EncryptInit_ex(context, 0n, 0n, 0n, scratch.address) &
-      evp.EVP_EncryptUpdate(context, 0n, written, start, HEADER_LENGTH) &
-      evp.EVP_EncryptUpdate(context, body, written, body, bodyEnd - HEADER_LENGTH) &
-      evp.EVP_EncryptFinal_ex(context, body, written) &
+      evp.EVP_EncryptInit_ex(context, 0n, 0n, 0n, this.nonceAt) &
+      evp.EVP_EncryptUpdate(context, 0n, writtenAt, start, HEADER_LENGTH) &
+      evp.EVP_EncryptUpdate(context, body, writtenAt, body, bodyEnd - HEADER_LENGTH) &
+      evp.EVP_EncryptFinal_ex(context, body, writtenAt) &
       evp.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, TAG_LENGTH, start + BigInt(bodyEnd));
     if (done !== 1) throw new Error('OpenSSL could not seal a datagram');
   }
 
-  open(datagram: Buffer, length: number, nonce: Buffer): boolean {
-    const { evp, scratch } = this.parts;
-    const { opening: context } = this;
-    const bodyEnd = length - TAG_LENGTH;
-    const start = this.parts.addressOf(datagram);
+  private openAt(start: bigint, bodyEnd: number): boolean {
+    const { evp } = this.parts;
+    const { opening: context, writtenAt } = this;
     const body = start + BigInt(HEADER_LENGTH);
-    const written = scratch.address + WRITTEN_AT;
-    nonce.copy(scratch.buffer, NONCE_AT, 0, NONCE_LENGTH);
-    datagram.copy(scratch.buffer, TAG_AT, bodyEnd, length);
-    if (this.kept.length < length) this.kept = Buffer.from(new ArrayBuffer(length));
-    datagram.copy(this.kept, 0, HEADER_LENGTH, bodyEnd);
     const opened =
-      evp.EVP_DecryptInit_ex(context, 0n, 0n, 0n, scratch.address) &
-      evp.EVP_DecryptUpdate(context, 0n, written, start, HEADER_LENGTH) &
-      evp.EVP_DecryptUpdate(context, body, written, body, bodyEnd - HEADER_LENGTH) &
-      evp.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_LENGTH, scratch.address + BigInt(TAG_AT));
-    if (opened === 1 && evp.EVP_DecryptFinal_ex(context, body, written) === 1) return true;
-    this.kept.copy(datagram, HEADER_LENGTH, 0, bodyEnd - HEADER_LENGTH);
-    return false;
+      evp.EVP_DecryptInit_ex(context, 0n, 0n, 0n, this.nonceAt) &
+      evp.EVP_DecryptUpdate(context, 0n, writtenAt, start, HEADER_LENGTH) &
+      evp.EVP_DecryptUpdate(context, body, writtenAt, body, bodyEnd - HEADER_LENGTH) &
+      evp.EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_SET_TAG, TAG_LENGTH, this.nonceAt + BigInt(TAG_AT));
+    return opened === 1 && evp.EVP_DecryptFinal_ex(context, body, writtenAt) === 1;
   }
 }
 
@@ -157,7 +172,7 @@ function proveItself(make: CipherMaker): void {
   // what is compared is the ciphertext alone. The tag shows itself by opening, and by not opening.
   const cipher = make(Buffer.alloc(32));
   const nonce = Buffer.alloc(NONCE_LENGTH);
-  const datagram = Buffer.from(new ArrayBuffer(HEADER_LENGTH + 16 + TAG_LENGTH));
+  const datagram = Buffer.alloc(HEADER_LENGTH + 16 + TAG_LENGTH);
   const bodyEnd = HEADER_LENGTH + 16;
   cipher.seal(datagram, bodyEnd, nonce);
   const expected = Buffer.from('cea7403d4d606b6e074ec5d3baf39d18', 'hex');

@@ -210,7 +210,8 @@ export class SendingStream extends FastStream {
     return true;
   }
 
-  pause(paused: Paused | null): void {
+  pause(why: Pick<Paused, 'cause' | 'reference'> | null): void {
+    const paused = why === null ? null : { ...why, released: this.filled };
     this.parts.post({ kind: 'pause', stream: this.parts.stream, paused });
   }
 }

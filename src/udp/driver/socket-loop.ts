@@ -16,7 +16,7 @@ const CONNECTION_ID_AT = HEADER_LENGTH - CONNECTION_ID_LENGTH;
 export class SocketLoop {
   private readonly socket: DatagramSocket;
   private readonly lanes = new Map<string, Lane>();
-  private readonly slab = Buffer.from(new ArrayBuffer(SLAB_BYTES));
+  private readonly slab: Buffer;
   /** Paths are numbers to the engine: one for each peer that is remembered. */
   private readonly paths = new WeakMap<Peer, number>();
   private readonly peers = new Map<number, WeakRef<Peer>>();
@@ -27,6 +27,7 @@ export class SocketLoop {
 
   constructor(socket: DatagramSocket) {
     this.socket = socket;
+    this.slab = socket.slab(SLAB_BYTES);
   }
 
   static now(): number {

@@ -3,6 +3,7 @@ import { receiveMessageOnPort, parentPort, workerData } from 'node:worker_thread
 import type { MessagePort } from 'node:worker_threads';
 import { chooseCipher } from '../crypto/choose-cipher.ts';
 import type { ChosenCipher } from '../crypto/choose-cipher.ts';
+import { openArena } from '../native/open-arena.ts';
 import { openSocket } from '../socket/open-socket.ts';
 import type { DatagramSocket } from '../socket/datagram-socket.ts';
 import { Lane } from './lane.ts';
@@ -24,8 +25,10 @@ async function run(port: MessagePort, options: SocketOptions): Promise<void> {
   let without: string | null;
   let cipher: ChosenCipher;
   try {
-    ({ socket, without } = await openSocket(options.address, options.port, options.backend));
-    cipher = await chooseCipher(options.backend === 'dgram' ? 'plain' : 'best');
+    const native = options.backend === 'best' ? await openArena() : { arena: null, without: null };
+    ({ socket, without } = await openSocket(options.address, options.port, native.arena));
+    cipher = await chooseCipher(native.arena);
+    without ??= native.without;
   } catch (error) {
     tell({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
     return;
@@ -33,6 +36,8 @@ async function run(port: MessagePort, options: SocketOptions): Promise<void> {
   const { address, backend, abilities, wakeDescriptor } = socket;
   without ??= cipher.without;
   tell({ kind: 'ready', address, port: socket.port, backend, abilities, cipher: cipher.name, without, wakeDescriptor });
+  // Under Node's permission model: what opening took is not needed again, and whoever got in here must not have it.
+  for (const permission of ['ffi', 'net', 'worker']) process.permission?.drop(permission);
   await serve(port, socket, cipher, tell);
 }
 

@@ -201,7 +201,7 @@ export class TransferReceiver {
     // One that was overtaken by what came after it is no news.
     const { cause, reference, released } = paused;
     this.pausedFrom = released;
-    this.pausedNow = this.isBeyond(released + 1) ? null : { cause, reference };
+    if (packetNumberOf(datagram) > this.highest) this.pausedNow = { cause, reference };
     this.exponent = flagsOf(datagram) & FLAG_FEEDBACK_MASK;
     return true;
   }

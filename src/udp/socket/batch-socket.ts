@@ -69,7 +69,7 @@ export class BatchSocket implements DatagramSocket {
   private readonly out: ReturnType<typeof outMessage>;
   private readonly into: ReturnType<typeof inMessages>;
   private readonly polls: { readonly buffer: Buffer; readonly address: bigint };
-  private readonly eight = Buffer.from(new ArrayBuffer(8));
+  private readonly eight: { readonly buffer: Buffer; readonly address: bigint };
 
   constructor(system: System, address: string, port: number) {
     this.system = system;
@@ -101,6 +101,7 @@ export class BatchSocket implements DatagramSocket {
     const merges = this.option(SOL_UDP, UDP_GRO, 1);
     this.abilities = [this.segments ? ['GSO'] : [], merges ? ['GRO'] : []].flat().join(', ') || 'one by one';
     this.names = new PeerNames((bytes) => ({ ...readName(bytes), name: bytes }));
+    this.eight = system.fixed(8);
     this.out = outMessage(system);
     this.into = inMessages(system);
     this.polls = pollMemory(system, this.fd, this.wakeDescriptor);
@@ -110,8 +111,12 @@ export class BatchSocket implements DatagramSocket {
     return this.names.of(writeName(address, port, this.family));
   }
 
+  slab(bytes: number): Buffer {
+    return this.system.arena.take(bytes);
+  }
+
   send(to: Peer, slab: Buffer, offset: number, length: number, size: number): number {
-    const start = this.system.addressOf(slab);
+    const start = this.system.arena.addressOf(slab);
     let at = 0;
     while (at < length) {
       const most = this.segments ? Math.min(SEGMENTS_MAX, Math.floor(SEND_MAX / size)) * size : size;
@@ -142,8 +147,8 @@ export class BatchSocket implements DatagramSocket {
   }
 
   wake(): void {
-    this.eight.writeBigUInt64LE(1n);
-    if (!this.closed) this.system.libc.write(this.wakeDescriptor, this.eight, 8n);
+    this.eight.buffer.writeBigUInt64LE(1n);
+    if (!this.closed) this.system.libc.write(this.wakeDescriptor, this.eight.address, 8n);
   }
 
   close(): void {
@@ -188,7 +193,7 @@ export class BatchSocket implements DatagramSocket {
     buffer.writeUInt16LE(0, 14);
     const ready = this.system.libc.ppoll(address, 2n, address + 16n, 0n);
     if (ready <= 0) return false;
-    if (buffer.readUInt16LE(14) !== 0) this.system.libc.read(this.wakeDescriptor, this.eight, 8n);
+    if (buffer.readUInt16LE(14) !== 0) this.system.libc.read(this.wakeDescriptor, this.eight.address, 8n);
     return buffer.readUInt16LE(6) !== 0;
   }
 
@@ -203,15 +208,15 @@ export class BatchSocket implements DatagramSocket {
   }
 
   private ownName(): { address: string; port: number } {
-    const name = Buffer.from(new ArrayBuffer(NAME_MAX));
-    const length = Buffer.from(new ArrayBuffer(4));
+    const name = this.system.fixed(NAME_MAX).buffer;
+    const length = this.system.fixed(4).buffer;
     length.writeUInt32LE(NAME_MAX);
     this.checked('getsockname', this.system.libc.getsockname(this.fd, name, length));
     return readName(name.subarray(0, NAME_LENGTH[this.family]));
   }
 
   private option(level: number, option: number, value: number): boolean {
-    const four = Buffer.from(new ArrayBuffer(4));
+    const four = this.system.fixed(4).buffer;
     four.writeInt32LE(value);
     return this.system.libc.setsockopt(this.fd, level, option, four, 4) === 0;
   }

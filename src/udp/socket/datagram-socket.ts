@@ -25,8 +25,10 @@ export interface DatagramSocket {
   /** Most bytes that one `send` should bring. */
   readonly batchBytes: number;
   peer(address: string, port: number): Peer;
+  /** Memory that `send` takes; asked for once, when the socket is new. */
+  slab(bytes: number): Buffer;
   /**
-   * Datagrams of `size` bytes that lie one after another in the slab. Answers how many bytes the system took: fewer when its
+   * Datagrams of `size` bytes that lie one after another in the slab, which is of `slab()`. Answers how many bytes the system took: fewer when its
    * buffer is full. A datagram that is too long for the path counts as taken: it is lost, as any may be.
    */
   send(to: Peer, slab: Buffer, offset: number, length: number, size: number): number;

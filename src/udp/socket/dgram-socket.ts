@@ -72,6 +72,10 @@ export class DgramSocket implements DatagramSocket {
     return this.names.of(writeName(address, port, this.family));
   }
 
+  slab(bytes: number): Buffer {
+    return Buffer.alloc(bytes);
+  }
+
   send(to: Peer, slab: Buffer, offset: number, length: number, size: number): number {
     let at = 0;
     // A socket of IPv6 speaks to IPv4 by mapped addresses, and does not take them unmapped.

@@ -1,7 +1,8 @@
 /**
  * The system's calls for datagrams, by node:ffi (experimental in Node 26: what it does not have here, the plain backend
- * does without). Everything that is given to a call lies in memory that V8 does not move: see `fixed`.
+ * does without). Everything that is given to a call lies in the arena, which V8 does not move.
  */
+import type { Arena } from '../native/arena.ts';
 
 export interface Libc {
   socket(family: number, type: number, protocol: number): number;
@@ -12,20 +13,21 @@ export interface Libc {
   recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: bigint): number;
   ppoll(descriptors: bigint, count: bigint, timeout: bigint, mask: bigint): number;
   eventfd(initial: number, flags: number): number;
-  read(fd: number, into: Buffer, count: bigint): bigint;
-  write(fd: number, from: Buffer, count: bigint): bigint;
+  read(fd: number, into: bigint, count: bigint): bigint;
+  write(fd: number, from: bigint, count: bigint): bigint;
+  memcpy(to: bigint, from: bigint, count: bigint): bigint;
   close(fd: number): number;
 }
 
 export interface System {
   readonly libc: Libc;
   errno(): number;
-  /** Memory at an address that stays. */
+  readonly arena: Arena;
+  /** Memory of the arena, and where it lies. */
   fixed(bytes: number): { readonly buffer: Buffer; readonly address: bigint };
-  /** Where a buffer lies. Its memory stays where it is while the buffer lives, when it is longer than V8 keeps in its own heap. */
-  addressOf(buffer: Buffer): bigint;
 }
 
+/** `buffer` takes the permission with each call, `pointer` does not: so the first stands only in what opens a socket. */
 const SIGNATURES = {
   socket: { return: 'int32', arguments: ['int32', 'int32', 'int32'] },
   bind: { return: 'int32', arguments: ['int32', 'buffer', 'uint32'] },
@@ -35,28 +37,33 @@ const SIGNATURES = {
   recvmmsg: { return: 'int32', arguments: ['int32', 'pointer', 'uint32', 'int32', 'pointer'] },
   ppoll: { return: 'int32', arguments: ['pointer', 'uint64', 'pointer', 'pointer'] },
   eventfd: { return: 'int32', arguments: ['uint32', 'int32'] },
-  read: { return: 'int64', arguments: ['int32', 'buffer', 'uint64'] },
-  write: { return: 'int64', arguments: ['int32', 'buffer', 'uint64'] },
+  read: { return: 'int64', arguments: ['int32', 'pointer', 'uint64'] },
+  write: { return: 'int64', arguments: ['int32', 'pointer', 'uint64'] },
   close: { return: 'int32', arguments: ['int32'] },
+  memcpy: { return: 'pointer', arguments: ['pointer', 'pointer', 'uint64'] },
   __errno_location: { return: 'pointer', arguments: [] },
 } as const;
 
 type Called = Libc & { readonly __errno_location: () => bigint };
 
 /** Throws when this Node, this system or the permissions of this process do not have it. */
-export async function openSystem(): Promise<System> {
+export async function openSystem(arena: Arena): Promise<System> {
   if (process.platform !== 'linux') throw new Error(`batches are written for Linux, not for ${process.platform}`);
   const ffi = await import('node:ffi');
   // Of the process itself: libc is there already, whatever its file is called.
   const libc = ffi.dlopen(null, SIGNATURES).functions as unknown as Called;
-  const addressOf = (buffer: Buffer): bigint => ffi.getRawPointer(buffer.buffer) + BigInt(buffer.byteOffset);
+  const fixed = (bytes: number): { buffer: Buffer; address: bigint } => {
+    const buffer = arena.take(bytes);
+    return { buffer, address: arena.addressOf(buffer) };
+  };
+  const errno = fixed(4);
   return {
     libc,
-    errno: () => ffi.getInt32(libc.__errno_location(), 0),
-    fixed: (bytes) => {
-      const buffer = Buffer.from(new ArrayBuffer(bytes));
-      return { buffer, address: addressOf(buffer) };
+    errno: () => {
+      libc.memcpy(errno.address, libc.__errno_location(), 4n);
+      return errno.buffer.readInt32LE();
     },
-    addressOf,
+    arena,
+    fixed,
   };
 }

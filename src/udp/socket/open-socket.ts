@@ -1,4 +1,5 @@
 /** Chooses the backend by what works here. */
+import type { Arena } from '../native/arena.ts';
 import { BatchSocket } from './batch-socket.ts';
 import type { DatagramSocket } from './datagram-socket.ts';
 import { DgramSocket } from './dgram-socket.ts';
@@ -10,11 +11,12 @@ export interface Opened {
   readonly without: string | null;
 }
 
-export async function openSocket(address: string, port: number, backend: 'best' | 'dgram'): Promise<Opened> {
-  if (backend === 'dgram') return { socket: await DgramSocket.open(address, port), without: null };
+/** `arena`: null where batches cannot be had, or are not wanted. */
+export async function openSocket(address: string, port: number, arena: Arena | null): Promise<Opened> {
+  if (arena === null) return { socket: await DgramSocket.open(address, port), without: null };
   let without: string;
   try {
-    return { socket: new BatchSocket(await openSystem(), address, port), without: null };
+    return { socket: new BatchSocket(await openSystem(arena), address, port), without: null };
   } catch (error) {
     without = error instanceof Error ? error.message : String(error);
   }

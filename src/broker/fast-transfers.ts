@@ -1,0 +1,236 @@
+/**
+ * Fast transfers as the broker knows them: each has a connection and a session of its own on the front of UDP, made from the
+ * session that asked over HTTPS. It ends with that account, credential or tenant as every session does; budgets and
+ * scopes are those of who asked.
+ */
+import { randomBytes } from 'node:crypto';
+import { WaybillError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { LedgerNode } from '../ledger/node.ts';
+import type { FrontCalls, Response } from './calls.ts';
+import type { Connection, Connections, FrontEnd, LiveSession } from './connections.ts';
+import type { Handlers } from './dispatch.ts';
+import type { FastBegin, FastOrder, FastState } from './fast-calls.ts';
+import type { FrontCallers } from './front-handlers.ts';
+
+export type FastHandlers = Pick<
+  Handlers<FrontCalls, FrontCallers>,
+  Extract<keyof FrontCalls, `fast.${string}` | `transfer.${string}`>
+>;
+
+export interface FastTransfersParts {
+  /** Null where there are none. */
+  readonly hello: () => Response<'fast.hello'> | null;
+  /** Starts the front, when it is first needed. */
+  readonly start: () => Promise<void>;
+  /** Where clients reach it, when that is not the host of the API. */
+  readonly host: string | null;
+  readonly connections: Connections;
+  readonly ledger: Ledger;
+  readonly node: LedgerNode;
+  readonly write: (action: () => void) => Promise<void>;
+  readonly home: (account: string) => string;
+}
+
+/** A front that can be told to begin. */
+export interface FastFront extends FrontEnd {
+  readonly isReady: boolean;
+  event(name: string, body: unknown): void;
+}
+
+interface Transfer {
+  readonly id: string;
+  /** Who asked: an account. */
+  readonly account: string;
+  readonly connection: Connection;
+  readonly session: LiveSession;
+  state: FastState;
+  endedAt: number | null;
+  changed: () => void;
+}
+
+/** Of one account, at once; each holds memory of the front. */
+const OPEN_MAX = 16;
+const ALL_MAX = 256;
+/** How long its end can be asked for. */
+const KEPT_MILLISECONDS = 15 * 60_000;
+const END_MILLISECONDS = 5000;
+const FRESH: FastState = { state: 'open', files: 0, bytes: 0, held: null, failure: null };
+
+export class FastTransfers {
+  readonly handlers: FastHandlers;
+  private readonly parts: FastTransfersParts;
+  private readonly transfers = new Map<string, Transfer>();
+  private front: FastFront | null = null;
+  private port = 0;
+  private starting: Promise<void> | null = null;
+
+  constructor(parts: FastTransfersParts) {
+    this.parts = parts;
+    this.handlers = {
+      'fast.hello': () => {
+        const hello = parts.hello();
+        if (hello === null) throw new WaybillError('call-forbidden', 'there are no fast transfers here');
+        return hello;
+      },
+      'fast.listening': ({ port }, front) => {
+        this.front = front as FastFront;
+        this.port = port;
+        return {};
+      },
+      'fast.report': ({ session: _session, transfer, ...state }, session) => {
+        this.report(transfer, state, session);
+        return {};
+      },
+      'transfer.begin': ({ session: _session, ...order }, session) => this.begin(order, session),
+      'transfer.state': async ({ transfer, wait }, session) => this.stateOf(transfer, wait, session),
+      'transfer.end': async ({ transfer }, session) => {
+        await this.end(this.of(transfer, session));
+        return {};
+      },
+    };
+  }
+
+  /** 0: no front listens. */
+  get listening(): number {
+    return this.port;
+  }
+
+  /** The connection of a transfer is gone, whoever ended it. */
+  gone(connection: Connection): void {
+    for (const transfer of this.transfers.values()) {
+      if (transfer.connection !== connection || transfer.endedAt !== null) continue;
+      if (transfer.state.state === 'open') {
+        const detail = transfer.session.ended ?? 'the transfer broke off';
+        transfer.state = { ...transfer.state, state: 'failed', failure: { code: 'session-ended', path: null, detail } };
+      }
+      transfer.endedAt = Date.now();
+      transfer.changed();
+    }
+  }
+
+  sweep(): void {
+    const oldest = Date.now() - KEPT_MILLISECONDS;
+    for (const [id, { endedAt }] of this.transfers) if (endedAt !== null && endedAt < oldest) this.transfers.delete(id);
+  }
+
+  private async begin(order: FastOrder, asking: LiveSession): Promise<Response<'transfer.begin'>> {
+    const { web } = asking;
+    if (web === undefined || web.administrator !== undefined)
+      throw new WaybillError('call-forbidden', 'only an account transfers files');
+    const needed = order.direction === 'download' ? 'files:read' : 'files:write';
+    if (!web.scopes.includes(needed)) throw new WaybillError('scope-missing', `this needs the scope ${needed}`);
+    this.requireRoom(asking.account);
+    const front = await this.ready();
+    const session = newId();
+    await this.parts.write(() => {
+      this.record(session, asking);
+    });
+    // What ended meanwhile must not go on under another name.
+    if (asking.ended !== null) throw new WaybillError('session-ended', 'the session was ended');
+    return this.start(front, order, asking, session);
+  }
+
+  /** The front, which is started when it is needed for the first time. */
+  private async ready(): Promise<FastFront> {
+    if (this.parts.hello() !== null) await (this.starting ??= this.parts.start());
+    if (this.front === null || !this.front.isReady)
+      throw new WaybillError('unsupported', 'this server has no fast transfers just now; use HTTPS');
+    return this.front;
+  }
+
+  private start(front: FastFront, order: FastOrder, asking: LiveSession, id: string): Response<'transfer.begin'> {
+    const { connections, host, home } = this.parts;
+    const { address, port, source } = asking.connection;
+    const connection = connections.open(front, { address, port, source, profile: 'fast' });
+    connection.client = asking.connection.client;
+    const { account, tenant, login, tenantName, credential, proofs, lasting, marks, web } = asking;
+    const identity = { account, tenant, login, tenantName, credential, proofs, marks };
+    const session = connections.signIn(connection, {
+      ...identity,
+      session: id,
+      ...(lasting === undefined ? {} : { lasting }),
+      // Idle it cannot be; its end is that of what it was made from.
+      ...(web === undefined ? {} : { web: { ...web, idle: null, refusals: 0 } }),
+    });
+    const transfer = connection.id;
+    const keys = { transfer, connectionId: randomBytes(8), secret: randomBytes(32) };
+    const fresh = { state: FRESH, endedAt: null, changed: () => undefined };
+    this.transfers.set(transfer, { id: transfer, account, connection, session, ...fresh });
+    const names = { session: id, login, tenant: tenantName, account, home: home(account) };
+    front.event('fast.begin', { ...keys, connection: connection.id, session: names, order } satisfies FastBegin);
+    return { ...keys, host, port: this.port };
+  }
+
+  private requireRoom(account: string): void {
+    const open = [...this.transfers.values()].filter(({ endedAt }) => endedAt === null);
+    const own = open.filter((one) => one.account === account);
+    if (own.length >= OPEN_MAX || open.length >= ALL_MAX)
+      throw new WaybillError('too-many-handles', 'too many fast transfers are open; wait for one to end');
+  }
+
+  private record(session: string, asking: LiveSession): void {
+    const { run, name: node, software } = this.parts.node;
+    const { account, tenant, login, address, credential, proofs, web, connection } = asking;
+    this.parts.ledger.append(tenant, {
+      kind: 'sign-in',
+      session,
+      account,
+      login,
+      protocol: 'udp',
+      ...{ address, client: connection.client, run, node, software },
+      factors: [...(web?.factors ?? [])],
+      credentials: proofs.filter((id) => id !== web?.webSession),
+      descriptions: [credential],
+      firsts: [],
+    });
+  }
+
+  private report(id: string, state: FastState, session: LiveSession): void {
+    const transfer = this.transfers.get(id);
+    if (transfer?.session !== session) throw new WaybillError('not-found', 'this session has no such transfer');
+    transfer.state = state;
+    if (state.state !== 'open') transfer.endedAt ??= Date.now();
+    transfer.changed();
+  }
+
+  /** In order: what its front has of an upload is put away first. */
+  private async end(transfer: Transfer): Promise<void> {
+    if (transfer.endedAt !== null) return;
+    (transfer.connection.front as FastFront).event('fast.end', { connection: transfer.connection.id });
+    const until = Date.now() + END_MILLISECONDS;
+    while (transfer.endedAt === null && Date.now() < until) await this.change(transfer, until - Date.now());
+    if (transfer.endedAt === null) this.parts.connections.end((one) => one === transfer.session, 'ended by its owner');
+  }
+
+  private async stateOf(id: string, seconds: number, session: LiveSession): Promise<FastState> {
+    const transfer = this.of(id, session);
+    const until = Date.now() + seconds * 1000;
+    for (;;) {
+      const left = until - Date.now();
+      if (transfer.endedAt !== null || left <= 0) return transfer.state;
+      await this.change(transfer, left);
+    }
+  }
+
+  private change(transfer: Transfer, milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const before = transfer.changed;
+      const timer = setTimeout(resolve, milliseconds);
+      transfer.changed = () => {
+        clearTimeout(timer);
+        before();
+        resolve();
+        transfer.changed = () => undefined;
+      };
+    });
+  }
+
+  /** Of others' transfers nobody hears that there are any. */
+  private of(id: string, { account }: LiveSession): Transfer {
+    const transfer = this.transfers.get(id);
+    if (transfer?.account !== account) throw new WaybillError('not-found', 'no transfer has this id');
+    return transfer;
+  }
+}

@@ -1,0 +1,71 @@
+/** The client's end of fast transfers: one UDP socket for as long as the command runs, and what the control channel says. */
+import type { DownloadItem, TransferTicket, UploadItem } from '../api/transfers.ts';
+import type { TransferState } from '../api/transfers.ts';
+import { FastSocket } from '../udp/driver/fast-socket.ts';
+import type { ReceivingStream, SendingStream, StreamListener, StreamOptions } from '../udp/driver/fast-socket.ts';
+import type { SocketDescription } from '../udp/driver/messages.ts';
+
+export type Policy = 'fair' | 'low' | 'high' | 'fixed';
+
+export interface Pace {
+  readonly policy: Policy;
+  /** Bits per second. */
+  readonly rate: number | null;
+  /** Bytes on the way. */
+  readonly window: number;
+}
+
+/** The control channel: the HTTPS API of one server, as one account. Rejects with WaybillError. */
+export interface Control {
+  beginDownload(files: readonly DownloadItem[], pace: Pace): Promise<TransferTicket>;
+  beginUpload(files: readonly UploadItem[], pace: Pace): Promise<TransferTicket>;
+  state(transfer: string, waitSeconds: number): Promise<TransferState>;
+  end(transfer: string): Promise<void>;
+  /** Where its host is, as a numeric address; null: the host of the API. */
+  readonly address: (host: string | null) => Promise<string>;
+}
+
+const BITS_PER_BYTE_MICROSECOND = 8e6;
+
+export class FastLink {
+  readonly control: Control;
+  readonly description: SocketDescription;
+  private readonly socket: FastSocket;
+
+  private constructor(control: Control, socket: FastSocket) {
+    this.control = control;
+    this.socket = socket;
+    this.description = socket.description;
+  }
+
+  static async open(control: Control, backend: 'best' | 'dgram'): Promise<FastLink> {
+    const address = (await control.address(null)).includes(':') ? '::' : '0.0.0.0';
+    return new FastLink(control, await FastSocket.open({ address, port: 0, backend }));
+  }
+
+  async receive(ticket: TransferTicket, pace: Pace, listener: StreamListener): Promise<ReceivingStream> {
+    return this.socket.receive(await this.optionsOf(ticket, pace), listener);
+  }
+
+  async send(ticket: TransferTicket, pace: Pace, listener: StreamListener): Promise<SendingStream> {
+    return this.socket.send(await this.optionsOf(ticket, pace), listener);
+  }
+
+  async close(): Promise<void> {
+    await this.socket.close();
+  }
+
+  private async optionsOf(ticket: TransferTicket, { policy, rate, window }: Pace): Promise<StreamOptions> {
+    return {
+      side: 'client',
+      secret: Buffer.from(ticket.secret, 'base64url'),
+      connectionId: Buffer.from(ticket.connection, 'base64url'),
+      end: ticket.length,
+      peer: { address: await this.control.address(ticket.host), port: ticket.port },
+      policy,
+      rateLimit: rate === null ? null : rate / BITS_PER_BYTE_MICROSECOND,
+      rttGuess: null,
+      window,
+    };
+  }
+}
