@@ -1,6 +1,6 @@
 /** A real server gets its certificate from a real ACME server: proven by TLS, by HTTP, and not at all. */
 import assert from 'node:assert/strict';
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,6 +8,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import type { ConnectionOptions, PeerCertificate } from 'node:tls';
+import { makeCertificate } from '../../src/first-start/self-signed.ts';
 import { makeAuthority } from '../events/certificates.ts';
 import type { Authority } from '../events/certificates.ts';
 import { portOf, startServer } from '../interop/server.ts';
@@ -94,19 +95,30 @@ describe('a certificate by ACME', { skip: skipWithout('pebble'), timeout: 110_00
     await again.stop();
   });
 
-  it('proven by HTTP, where nobody listens before and after', async () => {
-    const server = await serve(['--https', '127.0.0.1:0', ...acme('--acme-http', `127.0.0.1:${ports.http}`)]);
+  it('proven by HTTP, where nobody listens before and after; again when a third of its life is left', async () => {
+    const args = ['--https', '127.0.0.1:0', ...acme('--acme-http', `127.0.0.1:${ports.http}`)];
+    const server = await serve(args);
     await logged(server, 'HTTPS has a new certificate');
     const ca = await pebble.root();
     await shown(portOf(server, 'https'), { ca, rejectUnauthorized: true });
     await assert.rejects(fetch(`http://127.0.0.1:${ports.http}/.well-known/acme-challenge/x`));
     await server.stop();
+    // One that was made 300 of its 397 days ago.
+    const key = createPrivateKey(readFileSync(keyFile(server, 'tls.key')));
+    const old = makeCertificate(NAMES, key, Date.now() - 300 * 86_400_000);
+    writeFileSync(keyFile(server, 'acme.crt'), old);
+    const again = await serve(args, server.temporary);
+    await logged(again, 'HTTPS has a new certificate');
+    await shown(portOf(again, 'https'), { ca, rejectUnauthorized: true });
+    assert.notEqual(readFileSync(keyFile(server, 'acme.crt'), 'utf8'), old);
+    await again.stop();
   });
 
   it('not proven: HTTPS goes on with what it had, and the log says why', async () => {
     // The authority looks where nobody is.
     const server = await serve(['--https', '127.0.0.1:0', ...acme('--metrics', '127.0.0.1:0')]);
     const before = await shown(portOf(server, 'https'));
+    assert.equal(before.issuer.CN, 'Waybill');
     await logged(server, 'could not be had');
     assert.match(server.log(), /was not proven/);
     assert.equal((await shown(portOf(server, 'https'))).fingerprint256, before.fingerprint256);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import fc from 'fast-check';
+import { callsOf } from '../../src/broker/calls.ts';
 import { parseTraceparent } from '../../src/base/trace-context.ts';
 import type { TraceAnswer } from '../../src/events/calls.ts';
 import { Traces } from '../../src/events/sender/traces.ts';
@@ -111,6 +112,15 @@ describe('traces of sessions', () => {
     assert.equal(links.length, 32);
     assert.equal(new Set(links.map(({ span }) => span)).size, 32);
     assert.notEqual(named('session')[0]?.trace, '1'.repeat(32));
+  });
+
+  it('only fronts of HTTPS may name traces, and only well-formed ones', () => {
+    assert.ok(!('trace.join' in callsOf('ssh')));
+    const { request } = callsOf('https')['trace.join'];
+    const context = { trace: '1'.repeat(32), span: '2'.repeat(16), flags: 1 };
+    assert.ok(request.safeParse({ session: SESSION, context }).success);
+    for (const wrong of [{ trace: '0'.repeat(32) }, { span: 'x'.repeat(16) }, { flags: 2 }, { parent: 'p' }])
+      assert.ok(!request.safeParse({ session: SESSION, context: { ...context, ...wrong } }).success);
   });
 
   it('a front that opens without end is remembered for so much and no more', () => {
