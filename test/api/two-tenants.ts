@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { newId } from '../../src/base/ids.ts';
 import type { Scope } from '../../src/api/operation.ts';
 import type { RightName } from '../../src/broker/admin-calls.ts';
 import { RealServer } from './real-server.ts';
@@ -14,6 +15,8 @@ export interface Names {
   readonly file: string;
   readonly directory: string;
   readonly upload: string;
+  /** A fast transfer under way; where none is served, as one that is over. */
+  readonly transfer: string;
   readonly session: string;
   readonly passkey: string;
   readonly token: string;
@@ -97,6 +100,7 @@ async function fill(server: RealServer): Promise<TwoTenants> {
   await put('/ben-box/secret');
   await put('/ben-box/things/secret');
   const upload = await beginUpload(server, token, '/ben-box/upload');
+  const transfer = await beginTransfer(server, token, '/ben-box/secret');
   const [person, other] = [await server.signIn('ben-login'), await server.signIn('ben-login')];
   const spare = await server.token('ben-login', ['files:list']);
   const flow = await flowOf(server, 'sign-in', {});
@@ -104,7 +108,7 @@ async function fill(server: RealServer): Promise<TwoTenants> {
   const { serial, fingerprint, line } = await issue(server, 'ben-login');
   const { userCode, deviceCode } = await askToLogIn(server, 'ben-login', line);
   const bens: Names = {
-    ...{ userCode, deviceCode },
+    ...{ userCode, deviceCode, transfer },
     ...{ folder: 'ben-box', file: '/ben-box/secret', directory: '/ben-box/things', upload },
     ...{ session: other.session, passkey: person.passkey, token: spare.id, login: 'ben-login', tenant: 'ben-tenant' },
     ...{
@@ -146,6 +150,7 @@ function twinOf(bens: Names): Names {
     file: '/bem-box/secret',
     directory: '/bem-box/things',
     upload: Buffer.from(JSON.stringify([changed(upload), ...rest])).toString('base64url'),
+    transfer: changed(bens.transfer),
     session: changed(bens.session),
     passkey: changed(bens.passkey),
     token: changed(bens.token),
@@ -170,6 +175,12 @@ async function beginUpload(server: RealServer, by: Credential, file: string): Pr
   };
   const { headers: told } = await server.ask('POST', '/api/v1/tus', { by, headers, body: 'half ' });
   return (told.location ?? '').slice('/api/v1/tus/'.length);
+}
+
+async function beginTransfer(server: RealServer, by: Credential, file: string): Promise<string> {
+  const json = { files: [{ path: file, size: CONTENT.length }] };
+  const { status, text } = await server.ask('POST', '/api/v1/downloads', { by, json });
+  return status === 201 ? (JSON.parse(text) as { transfer: string }).transfer : newId();
 }
 
 async function flowOf(server: RealServer, area: string, json: unknown): Promise<string> {

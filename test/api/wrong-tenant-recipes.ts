@@ -15,6 +15,8 @@ export interface Recipe {
   /** Whose thing it names: a path of the tenant, or something of the account alone. `nobody`'s: only marks are looked for. */
   readonly names: 'path' | 'own' | 'flow' | 'nobody';
   readonly wish: (names: Names) => Wish;
+  /** It answers before it looks: what it began must never come to anything. */
+  readonly begins?: true;
   /** What Ben himself gets for it, when he is asked at the end; left out where asking proves nothing. */
   readonly owner?: { readonly by: 'token' | 'person'; readonly status: number };
 }
@@ -97,6 +99,17 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     'token',
   ),
   'tus.remove': own((of) => ({ rest: of.upload, headers: TUS }), 204, 'token'),
+
+  'transfers.download': {
+    ...{ names: 'path', begins: true },
+    wish: (of) => ({ json: { files: [{ path: of.file, size: 32 }] } }),
+  },
+  'transfers.upload': {
+    ...{ names: 'path', begins: true },
+    wish: (of) => ({ json: { files: [{ path: `${of.directory}/fast`, size: 3 }] } }),
+  },
+  'transfers.get': { names: 'own', wish: (of) => ({ rest: of.transfer }) },
+  'transfers.end': { names: 'own', wish: (of) => ({ rest: of.transfer }) },
 
   'page.home': nothing,
   'page.sign-in': nothing,

@@ -87,9 +87,23 @@ class Run {
     if (stranger === 'files') this.marks(id, name, there);
     if (recipe.names === 'nobody') return;
     const absent = await this.ask(id, recipe.wish(nothing), credential);
+    if (recipe.begins === true && there.status === 201) return this.never(id, name, [there, absent], credential);
     const [one, other] = [told(there), told(absent)];
     if (one !== other) this.tell(id, name, `of a thing of Ben: ${one}\n      of nothing: ${other}`);
     if (there.status < 400) this.tell(id, name, `it was done: ${there.status}`);
+  }
+
+  /** Both were begun; neither gets a byte. */
+  private async never(id: string, name: string, begun: readonly Answer[], by: Credential): Promise<void> {
+    const states: string[] = [];
+    for (const { status, headers } of begun) {
+      const { text } = await this.scene.server.ask('GET', `${String(headers.location)}?wait=10`, { by });
+      const { transfer, ...told } = JSON.parse(text) as Record<string, unknown>;
+      const { state, files, bytes } = told;
+      states.push(`${status} ${String(transfer).length} ${unnamed(JSON.stringify(told))}`);
+      if (state === 'done' || files !== 0 || bytes !== 0) this.tell(id, name, `it was done: ${text}`);
+    }
+    if (states[0] !== states[1]) this.tell(id, name, `of a thing of Ben: ${states.join(', of nothing: ')}`);
   }
 
   /** What only Ben's own answers hold, and no request did. */
@@ -233,8 +247,11 @@ class Run {
 /** All of an answer that may say something, without the names that the request itself held. */
 function told({ status, headers, text }: Answer): string {
   const rest = Object.entries(headers).filter(([name]) => !OF_THE_MOMENT.has(name));
-  const body = text.replaceAll(/be[nm]-(box|login|tenant|receiver)/g, 'X-$1').replaceAll('sekret', 'secret');
-  return `${status} ${JSON.stringify(Object.fromEntries(rest))} ${body}`;
+  return `${status} ${JSON.stringify(Object.fromEntries(rest))} ${unnamed(text)}`;
+}
+
+function unnamed(text: string): string {
+  return text.replaceAll(/be[nm]-(box|login|tenant|receiver)/g, 'X-$1').replaceAll('sekret', 'secret');
 }
 
 const OF_THE_MOMENT: ReadonlySet<string> = new Set(['date', 'content-length', 'connection', 'keep-alive']);
