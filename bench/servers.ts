@@ -133,7 +133,9 @@ export async function serveWaybill(
       '--max-startups-per-source',
       '1000',
       // Budgets stay on and count; a bench reads more in a minute than people do in a month.
-      ...(knowsBudgets(home) ? ['--budget-initial', BENCH_BUDGET] : []),
+      ...(knows(home, "'budget-initial'") ? ['--budget-initial', BENCH_BUDGET] : []),
+      // Unless it is measured: it has processes of its own, and a fixed port.
+      ...(!words.includes('--https') && knows(home, 'ADDRESS:PORT|none') ? ['--https', 'none'] : []),
       ...(servesHttpsByItself(home) ? ['--https', 'none'] : []),
       ...words,
     ],
@@ -174,8 +176,9 @@ function servesHttpsByItself(home: string): boolean {
   return readFileSync(join(home, 'src/config/options.ts'), 'utf8').includes('httpsAddress');
 }
 
-function knowsBudgets(home: string): boolean {
-  return readFileSync(join(home, 'src/config/options.ts'), 'utf8').includes("'budget-initial'");
+/** What another checkout does not know it does not take. */
+function knows(home: string, words: string): boolean {
+  return readFileSync(join(home, 'src/config/options.ts'), 'utf8').includes(words);
 }
 
 export async function startOpenssh(work: Workspace): Promise<BenchServer | null> {
