@@ -19,7 +19,7 @@ export const ROOMS: readonly Room[] = [
   {
     room: 'client',
     imports: ['api', 'protocols/fast', 'udp/layout', 'udp/driver', 'base'],
-    types: ['cli'],
+    types: ['cli', 'udp/wire'],
   },
   { room: 'first-start', imports: 'everything' },
   { room: 'config', imports: ['base'] },

@@ -9,6 +9,8 @@ import { TRUST_OPTION } from './server-trust.ts';
 export interface ArgumentSpec {
   readonly doc: string;
   readonly optional?: true;
+  /** One or more words; of one argument of a command. */
+  readonly many?: true;
   readonly choices?: readonly string[];
 }
 
@@ -26,7 +28,11 @@ export interface OptionSpec {
 type Arguments = Readonly<Record<string, ArgumentSpec>>;
 export type Options = Readonly<Record<string, OptionSpec>>;
 
-type ArgumentValue<A extends ArgumentSpec> = A extends { optional: true } ? string | null : string;
+type ArgumentValue<A extends ArgumentSpec> = A extends { many: true }
+  ? readonly string[]
+  : A extends { optional: true }
+    ? string | null
+    : string;
 type OptionValue<O extends OptionSpec> = O extends { value: string }
   ? O extends { many: true }
     ? readonly string[]
@@ -50,6 +56,8 @@ export interface Context {
   /** Asks on the terminal without echo, or takes the first line of standard input where there is no terminal. */
   readonly readSecret: (prompt: string) => Promise<string>;
   readonly readTextFile: (file: string) => Promise<string>;
+  /** --as-token-file or its variable; null: neither was given. */
+  readonly token?: () => string | null;
 }
 
 export interface CommandSpec<A extends Arguments, O extends Options> {

@@ -17,6 +17,7 @@ export const EXIT = {
     code: 11,
     doc: 'A ledger, a proof or an evidence pack does not verify, or an answer from it has gaps in its proof.',
   },
+  interrupted: { code: 130, doc: 'Stopped by a signal (Ctrl-C); a transfer goes on with the same command.' },
 } as const;
 
 export type ExitName = keyof typeof EXIT;

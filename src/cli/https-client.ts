@@ -22,6 +22,23 @@ export interface HttpsClientParts {
   /** An API token; asked for with each request. */
   readonly token?: () => string | null;
   readonly patienceMilliseconds?: number;
+  /** At once; 4 when left out. */
+  readonly connections?: number;
+}
+
+/** For bytes: what is not JSON. */
+export interface AskBytes {
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Buffer;
+  readonly signal?: AbortSignal;
+}
+
+export interface BytesAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly bytes: Buffer;
 }
 
 export interface Ask<T extends z.ZodType> {
@@ -60,6 +77,25 @@ export class HttpsClient {
     return parsed.data;
   }
 
+  /** Failures as `ask` has them; an answer of at most 32 MiB. */
+  async bytes(asked: AskBytes): Promise<BytesAnswer> {
+    const { server, token } = this.parts;
+    const { body = null, headers } = asked;
+    const request = httpsRequest(`${server.origin}${asked.path}`, {
+      ...{ agent: this.agent, method: asked.method, headers: { ...headersOf(body, token?.() ?? null), ...headers } },
+      ...(asked.signal === undefined ? {} : { signal: asked.signal }),
+    });
+    const {
+      status,
+      bytes,
+      headers: answered,
+    } = await this.receive(request, body, false).catch((error: unknown) => {
+      throw asFailure(server, error);
+    });
+    if (status >= 400) throw failureOf(server, status, parseJson(bytes));
+    return { status, bytes, headers: answered };
+  }
+
   close(): void {
     this.agent.destroy();
   }
@@ -81,7 +117,7 @@ export class HttpsClient {
     }
   }
 
-  private async receive(request: ClientRequest, body: Buffer | null): Promise<Answer> {
+  private async receive(request: ClientRequest, body: Buffer | null, wipe = true): Promise<Answer> {
     // Of the whole exchange: an answer that drips in is no answer.
     const timer = setTimeout(() => {
       request.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
@@ -92,16 +128,18 @@ export class HttpsClient {
         request.end(body ?? undefined);
       });
       this.family = response.socket.remoteFamily === 'IPv6' ? 6 : 4;
-      return { status: response.statusCode ?? 0, bytes: await collect(response, this.parts.server) };
+      const { statusCode = 0, headers } = response;
+      return { status: statusCode, headers, bytes: await collect(response, this.parts.server) };
     } finally {
       clearTimeout(timer);
-      body?.fill(0);
+      if (wipe) body?.fill(0);
     }
   }
 }
 
 interface Answer {
   readonly status: number;
+  readonly headers: IncomingMessage['headers'];
   readonly bytes: Buffer;
 }
 
@@ -111,8 +149,8 @@ class JudgingAgent extends Agent {
   private readonly authorities: string | string[] | undefined;
   private readonly patience: number;
 
-  constructor({ trust, patienceMilliseconds = PATIENCE_MILLISECONDS }: HttpsClientParts) {
-    const options: AgentOptions = { keepAlive: true, maxSockets: 4, maxCachedSessions: 0 };
+  constructor({ trust, patienceMilliseconds = PATIENCE_MILLISECONDS, connections = 4 }: HttpsClientParts) {
+    const options: AgentOptions = { keepAlive: true, maxSockets: connections, maxCachedSessions: 0 };
     super(options);
     this.trust = trust;
     this.authorities = authoritiesOf(trust);

@@ -116,6 +116,8 @@ function refuseTwice(command: Command, tokens: readonly { kind: string; name?: s
 
 function checkArguments(command: Command, positionals: readonly string[]): Record<string, unknown> {
   const specs = Object.entries(command.arguments);
+  const at = specs.findIndex(([, spec]) => spec.many === true);
+  if (at >= 0) return checkMany(command, positionals, at);
   if (positionals.length > specs.length) {
     const extra = JSON.stringify(positionals[specs.length] ?? '');
     throw invalid(`waybill ${command.name}: ${extra} is one argument too many; usage: ${usage(command)}`);
@@ -131,6 +133,16 @@ function checkArguments(command: Command, positionals: readonly string[]): Recor
     input[name] = value ?? null;
   }
   return input;
+}
+
+/** The argument at `at` takes every word that the others do not need. */
+function checkMany(command: Command, words: readonly string[], at: number): Record<string, unknown> {
+  const names = Object.keys(command.arguments);
+  const count = words.length - names.length + 1;
+  if (count < 1) throw invalid(`waybill ${command.name}: something is missing; usage: ${usage(command)}`);
+  if (words.includes('')) throw invalid(`waybill ${command.name}: an argument is empty`);
+  const values = [...words.slice(0, at), words.slice(at, at + count), ...words.slice(at + count)];
+  return Object.fromEntries(names.map((name, index) => [name, values[index]]));
 }
 
 function checkOptions(command: Command, values: Values): Record<string, unknown> {
@@ -159,7 +171,7 @@ export function argumentName(name: string): string {
 
 export function usage(command: Command): string {
   const args = Object.entries(command.arguments).map(([name, spec]) =>
-    spec.optional === true ? `[${argumentName(name)}]` : argumentName(name),
+    spec.optional === true ? `[${argumentName(name)}]` : `${argumentName(name)}${spec.many === true ? '...' : ''}`,
   );
   const required = Object.entries(command.options)
     .filter(([, spec]) => spec.required === true)

@@ -62,4 +62,3 @@ export function distrust(socket: TLSSocket, trust: Trust, name: string): Waybill
   const why = String(socket.authorizationError);
   return new WaybillError('server-untrusted', `the certificate of ${name} cannot be trusted (${why}); ${key}`);
 }
-

@@ -54,6 +54,7 @@ async function run(parsed: Parsed & { kind: 'run' }, output: Output): Promise<nu
         remote === null ? Promise.resolve(path.join(dataFolder, 'ledger')) : remote.ledgerFolder(output),
       readSecret: (prompt) => readSecret(prompt, process.stdin, process.stderr),
       readTextFile,
+      token,
     });
     return typeof code === 'number' ? code : 0;
   } finally {

@@ -26,6 +26,7 @@ import { SESSION_COMMANDS } from './session.ts';
 import { SSO_COMMANDS } from './sso.ts';
 import { STATUS_COMMAND } from './status.ts';
 import { TENANT_COMMANDS } from './tenant.ts';
+import { TRANSFER_COMMANDS } from './transfer.ts';
 import { VERIFY_COMMAND } from './verify.ts';
 import { WITNESS_COMMAND } from './witness.ts';
 
@@ -47,6 +48,7 @@ export const COMMANDS: readonly Command[] = [
   ...SSO_COMMANDS,
   ...TOKEN_COMMANDS,
   ...LOGIN_COMMANDS,
+  ...TRANSFER_COMMANDS,
   ...ADMINISTRATOR_COMMANDS,
   ...APPROVAL_COMMANDS,
   ...BUDGET_COMMANDS,
@@ -73,6 +75,7 @@ export const GROUPS: readonly Group[] = [
   { name: 'rootkey', doc: 'The root key that everything is wrapped with: where it is, its versions, rotation.' },
   { name: 'sso', doc: 'Single sign-on: identity providers of tenants, and who is linked with them.' },
   ...LOGIN_COMMANDS.map(({ name, doc }) => ({ name, doc })),
+  ...TRANSFER_COMMANDS.map(({ name, doc }) => ({ name, doc })),
   { name: 'token', doc: 'API tokens of accounts: add, list, renew, remove.' },
   { name: 'session', doc: 'Sessions that are open now: list and end them.' },
   { name: 'administrator', doc: 'People of the operator by name: add, list, renew their tokens, remove.' },

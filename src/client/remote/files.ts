@@ -1,0 +1,142 @@
+/** Files of the server over its HTTPS API: looking, making directories, and bytes for where UDP does not get through. */
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { checksum, directoryPage, fileInfo } from '../../api/files.ts';
+import type { FileEntry, FileInfo } from '../../api/files.ts';
+import { account } from '../../api/sign-in.ts';
+import type { AccountInfo } from '../../api/sign-in.ts';
+import { asWaybillError, WaybillError } from '../../base/errors.ts';
+import type { BytesAnswer, HttpsClient } from '../../cli/https-client.ts';
+
+const looked = z.union([directoryPage, fileInfo]);
+const TUS = { 'Tus-Resumable': '1.0.0' } as const;
+const TUS_TYPE = { ...TUS, 'Content-Type': 'application/offset+octet-stream' } as const;
+
+export interface RangeWish {
+  readonly path: string;
+  readonly version: string | null;
+  readonly size: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+export class RemoteFiles {
+  private readonly api: Pick<HttpsClient, 'ask' | 'bytes'>;
+  private readonly signal: AbortSignal;
+
+  constructor(api: Pick<HttpsClient, 'ask' | 'bytes'>, signal: AbortSignal) {
+    this.api = api;
+    this.signal = signal;
+  }
+
+  account(): Promise<AccountInfo> {
+    return this.api.ask({ method: 'GET', path: '/api/v1/account', answer: account });
+  }
+
+  /** Null when nothing is there. */
+  async stat(path: string): Promise<FileInfo | null> {
+    try {
+      return await this.api.ask({ method: 'GET', path: `${addressOf('files', path)}?limit=1`, answer: looked });
+    } catch (error) {
+      if (asWaybillError(error).code === 'not-found') return null;
+      throw error;
+    }
+  }
+
+  async *list(path: string): AsyncGenerator<readonly FileEntry[], void, void> {
+    let after: string | null = null;
+    do {
+      const query = `?limit=1000${after === null ? '' : `&after=${encodeURIComponent(after)}`}`;
+      const page: z.infer<typeof directoryPage> = await this.api.ask({
+        ...{ method: 'GET', path: `${addressOf('files', path)}${query}`, answer: directoryPage },
+      });
+      yield page.entries;
+      if (page.next !== null && page.next === after) throw new WaybillError('internal', 'the list does not end');
+      after = page.next;
+    } while (after !== null);
+  }
+
+  /** Fine when it is there already. */
+  async mkdir(path: string): Promise<void> {
+    try {
+      await this.api.ask({ method: 'POST', path: '/api/v1/mkdir', body: { path }, answer: z.unknown() });
+    } catch (error) {
+      if ((await this.stat(path))?.kind !== 'directory') throw error;
+    }
+  }
+
+  async remove(path: string): Promise<void> {
+    await this.api.ask({ method: 'DELETE', path: addressOf('files', path), answer: z.unknown() });
+  }
+
+  async checksum(path: string): Promise<string> {
+    const { sha256 } = await this.api.ask({ method: 'GET', path: addressOf('checksum', path), answer: checksum });
+    return sha256;
+  }
+
+  /** Throws `changed-meanwhile` when the file is not that one any more. */
+  async range({ path, version, size, start, end }: RangeWish): Promise<Buffer> {
+    const tag = version === null ? {} : { 'If-Range': `"${version}"` };
+    const ranged = size > 0 ? { ...tag, Range: `bytes=${start}-${end - 1}` } : {};
+    const { status, headers, bytes } = await this.bytes({
+      ...{ method: 'GET', path: addressOf('content', path), headers: ranged },
+    });
+    const whole = size === 0 ? status === 200 : headers['content-range'] === `bytes ${start}-${end - 1}/${size}`;
+    if (!whole || bytes.length !== end - start)
+      throw new WaybillError('changed-meanwhile', `${path} is another file than was listed`);
+    return bytes;
+  }
+
+  /** Durable when it resolves. */
+  async put(path: string, body: Buffer): Promise<void> {
+    const digest = createHash('sha256').update(body).digest('base64');
+    const headers = { 'Content-Type': 'application/octet-stream', 'Repr-Digest': `sha-256=:${digest}:` };
+    await this.bytes({ method: 'PUT', path: addressOf('content', path), headers, body });
+  }
+
+  /** Begins a resumable upload; its address. */
+  async beginUpload(path: string, length: number): Promise<string> {
+    const metadata = `path ${Buffer.from(path).toString('base64')}`;
+    const { headers } = await this.bytes({
+      ...{ method: 'POST', path: '/api/v1/tus' },
+      headers: { ...TUS, 'Upload-Length': String(length), 'Upload-Metadata': metadata },
+    });
+    const { location = '' } = headers;
+    if (/^\/api\/v1\/tus\/[A-Za-z0-9_-]+$/.test(location)) return location;
+    throw new WaybillError('internal', 'the server names no address for the upload');
+  }
+
+  /** How far it is; null when there is none any more. */
+  async uploaded(address: string): Promise<number | null> {
+    // HEAD has no body that would name the failure.
+    const answer = await this.bytes({ method: 'HEAD', path: address, headers: TUS }).catch(asWaybillError);
+    if (!(answer instanceof WaybillError)) return amount(answer.headers['upload-offset']);
+    if (answer.code === 'server-unreachable') throw answer;
+    return null;
+  }
+
+  async append(address: string, offset: number, body: Buffer, digest: Buffer): Promise<number> {
+    const { headers } = await this.bytes({
+      ...{ method: 'PATCH', path: address, body },
+      headers: {
+        ...{ ...TUS_TYPE, 'Upload-Offset': String(offset) },
+        'Upload-Checksum': `sha256 ${digest.toString('base64')}`,
+      },
+    });
+    return amount(headers['upload-offset']);
+  }
+
+  private bytes(asked: Omit<Parameters<HttpsClient['bytes']>[0], 'signal'>): Promise<BytesAnswer> {
+    return this.api.bytes({ ...asked, signal: this.signal });
+  }
+}
+
+function addressOf(what: 'files' | 'content' | 'checksum', path: string): string {
+  return `/api/v1/${what}${path.split('/').map(encodeURIComponent).join('/')}`;
+}
+
+function amount(header: string | string[] | undefined): number {
+  const value = typeof header === 'string' && /^\d{1,16}$/.test(header) ? Number(header) : NaN;
+  if (Number.isSafeInteger(value)) return value;
+  throw new WaybillError('internal', 'the server does not say how far the upload is');
+}
