@@ -61,6 +61,11 @@ describe('what the process of a provider fetches', { timeout: 30_000 }, () => {
     for (const addresses of [['127.0.0.1'], ['93.184.216.34', '10.0.0.1'], ['::1'], ['169.254.169.254'], ['fd00::1']])
       await assert.rejects(lookUp(...addresses)('https://id.example.org/keys', GET), /private network/);
     assert.equal(asked.length, 5);
+    // Addresses in the address itself are not looked up.
+    const at = (address: string) => fetchingOf({ allow: [], ca: null })(address, GET);
+    await assert.rejects(at('https://127.0.0.1:1/keys'), /private network/);
+    await assert.rejects(at('https://[fe80::1]/keys'), /private network/);
+    await assert.rejects(at('http://id.example.org/keys'), /not https/);
   });
 
   it('comes over TLS that is checked, by the certificates that were given', async () => {

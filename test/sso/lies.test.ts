@@ -172,6 +172,28 @@ describe('a provider that lies', { timeout: 60_000 }, () => {
     other.close();
   });
 
+  it('binds a link to one person, also when two come by the same address at once', async () => {
+    const other = await LyingProvider.open();
+    const row = await scene.provider(other.issuer, { name: 'both', claim: 'preferred_username', multiFactor: false });
+    await scene.linked(row, 'dora', 'dora');
+    const code = await scene.withTotp('dora');
+    const come = async (person: string) => {
+      const connection = scene.connect(`192.0.2.${++address}`);
+      const { flow, address: at } = await scene.start(connection, 'both');
+      const back = other.visit(at, person, { preferred_username: 'dora' });
+      const answer = await scene.finish(connection, flow, back);
+      assert.deepEqual([answer.result, 'partial' in answer && answer.partial], ['failure', true]);
+      return async () => (await scene.call('web.totp', { connection: connection.id, flow, code: code() })).result;
+    };
+    const [first, second] = [await come('the one'), await come('the other')];
+    assert.equal(await first(), 'success');
+    scene.base.now += 60_000;
+    assert.equal(await second(), 'failure');
+    assert.equal(scene.fault, 'changed-meanwhile');
+    assert.equal(scene.store.links(scene.base.accounts.get('dora').id)[0]?.subject, 'the one');
+    other.close();
+  });
+
   it('cannot speak for another: not by its tokens, nor by its answers', async () => {
     const evil = await LyingProvider.open();
     await scene.provider(evil.issuer, { name: 'evil' });

@@ -88,6 +88,8 @@ export class LyingProvider {
 
   static async open(): Promise<LyingProvider> {
     const server = createServer().listen(0, '127.0.0.1');
+    // A test that fails leaves it behind, and must end all the same.
+    server.unref();
     await once(server, 'listening');
     return new LyingProvider(server, (server.address() as AddressInfo).port);
   }

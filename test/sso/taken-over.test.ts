@@ -74,6 +74,7 @@ describe('the process of an identity provider', { timeout: 60_000 }, () => {
       const now = Math.floor(Date.now() / 1000);
       const claims = { iss: provider.issuer, aud: CLIENT, sub: 'anna', iat: now, exp: now + 60 };
       let kept = '';
+      let session = '';
       const come = async () => {
         const connection = scene.connect();
         const { flow, address } = await scene.start(connection);
@@ -83,6 +84,7 @@ describe('the process of an identity provider', { timeout: 60_000 }, () => {
         const asked = { connection: connection.id, flow, provider: 'corp', code: 'c', state };
         const answer = await scene.call('sso.finish', asked);
         told = null;
+        if (answer.result === 'success') ({ session } = answer.session);
         return answer.result;
       };
       // A token that it kept from another sign-in.
@@ -103,6 +105,17 @@ describe('the process of an identity provider', { timeout: 60_000 }, () => {
       assert.equal(await come(), 'success');
       const [written] = scene.of('changed').filter(({ action }) => action === 'sso.key');
       assert.equal(written?.detail['provider'], 'corp');
+      // That somebody has signed in anew it has to say, and cannot say of an old sign-in.
+      const again = async (more: object) => {
+        const { flow, address } = await scene.call('sso.step-up', { session });
+        const state = new URL(address).searchParams.get('state') ?? '';
+        say = ({ nonce }) => ({ result: 'token', idToken: signed({ ...claims, nonce, ...more }, key), keys });
+        const asked = { connection: scene.connect().id, flow, provider: 'corp', code: 'c', state };
+        return (await scene.call('sso.finish', asked)).result;
+      };
+      assert.equal(await again({}), 'failure');
+      assert.equal(await again({ auth_time: now - 3600 }), 'failure');
+      assert.equal(await again({ auth_time: now }), 'stepped-up');
     } finally {
       scene.close();
     }
