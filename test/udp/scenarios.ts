@@ -74,7 +74,7 @@ export function jain(shares: readonly number[]): number {
 export function hardships(scale: number): Readonly<Record<string, Scenario & { readonly bar: number }>> {
   const mbit = 100 * scale;
   const link = { mbit, rtt: 100 * MS, seed: 5 };
-  const seconds = 25;
+  const seconds = 20;
   const later = (
     at: number,
     run: (bottleneck: Bottleneck, transfer: Transfer) => void,
@@ -106,7 +106,7 @@ export function hardships(scale: number): Readonly<Record<string, Scenario & { r
     'capacity halved after 10 s': {
       link,
       seconds,
-      best: best(mbit * 0.7),
+      best: best(mbit * 0.75),
       during: later(10, ({ forward }) => {
         forward.options = { ...forward.options, mbit: mbit / 2 };
       }),
@@ -115,19 +115,19 @@ export function hardships(scale: number): Readonly<Record<string, Scenario & { r
     'an outage of 5 s': {
       link,
       seconds,
-      best: (best(mbit) * 20) / 25,
+      best: (best(mbit) * 15) / 20,
       during: (bottleneck, transfer) => {
         const down = (isDown: boolean): void => {
           bottleneck.forward.isDown = transfer.back.isDown = isDown;
         };
-        bottleneck.time.at(10 * SECOND, () => {
+        bottleneck.time.at(8 * SECOND, () => {
           down(true);
         });
-        bottleneck.time.at(15 * SECOND, () => {
+        bottleneck.time.at(13 * SECOND, () => {
           down(false);
         });
       },
-      bar: 0.82,
+      bar: 0.9,
     },
     'feedback loss of 10 %': { link, transfer: { back: { loss: 0.1 } }, seconds, bar: 0.93 },
     'feedback loss of 50 %': { link, transfer: { back: { loss: 0.5 } }, seconds, bar: 0.92 },

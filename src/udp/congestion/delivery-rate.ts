@@ -119,8 +119,8 @@ export class DeliveryRate {
     this.lostSinceSample += size;
   }
 
-  /** A probe for a longer datagram did not arrive: that says nothing of congestion. */
-  onProbeLost(log: PacketLog, slot: number): void {
+  /** Lost for a reason that is no congestion: a probe for a longer datagram, or an outage. */
+  onUncountedLoss(log: PacketLog, slot: number): void {
     log.state[slot] = PACKET.lost;
     this.inflight -= log.size[slot] as number;
   }

@@ -15,6 +15,8 @@ export class PacketLog {
   /** The lowest packet number that may not be decided yet, and the next one to be used. */
   base = 0;
   next = 0;
+  /** No packet below is on its way: nothing becomes `flying` again. */
+  private flyingFrom = 0;
 
   state = new Uint8Array(FIRST_CAPACITY);
   appLimited = new Uint8Array(FIRST_CAPACITY);
@@ -30,8 +32,8 @@ export class PacketLog {
   lost = new Float64Array(FIRST_CAPACITY);
 
   slot(packetNumber: number): number {
-    // The number may have more than 32 bits; its low ones are what counts here.
-    return (packetNumber % this.capacity) & this.mask;
+    // The number may have more than 32 bits: `&` takes the low ones of any whole number, and a division would cost more.
+    return packetNumber & this.mask;
   }
 
   get isFull(): boolean {
@@ -42,6 +44,14 @@ export class PacketLog {
   append(): number {
     if (this.next - this.base >= this.capacity) this.grow();
     return this.slot(this.next++);
+  }
+
+  /** The lowest packet that is on its way, or `next`. */
+  firstFlying(): number {
+    // Below `base` slots are used again.
+    this.flyingFrom = Math.max(this.flyingFrom, this.base);
+    while (this.flyingFrom < this.next && this.state[this.slot(this.flyingFrom)] !== PACKET.flying) this.flyingFrom++;
+    return this.flyingFrom;
   }
 
   /** Moves `base` over what is decided. What was declared lost but sent after `recent` may still show up: it is kept. */

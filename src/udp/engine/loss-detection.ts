@@ -62,7 +62,7 @@ export class LossDetection {
     const { patience } = this;
     this.dueAt = Infinity;
     const end = Math.min(this.candidatesBelow, log.next);
-    for (let packetNumber = Math.max(log.base, this.coveredFrom); packetNumber < end; packetNumber++) {
+    for (let packetNumber = Math.max(log.firstFlying(), this.coveredFrom); packetNumber < end; packetNumber++) {
       const slot = log.slot(packetNumber);
       if (log.state[slot] !== PACKET.flying) continue;
       const overdueAt = (log.sentAt[slot] as number) + patience;

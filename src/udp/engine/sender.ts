@@ -59,7 +59,10 @@ export interface SenderOptions {
 /** Up to this long is sent in one go: timers are no finer, and batches are cheaper (draft-ietf-ccwg-bbr, "Send Quantum"). */
 const QUANTUM_TIME = 1000;
 const QUANTUM_BYTES = 65_536;
-const PROBE_TIMEOUT_MAX = 1_000_000;
+/** The longest wait between questions: for some seconds short, so that an outage is not made longer by us. */
+const PROBE_TIMEOUT_MAX = 400_000;
+const PROBES_QUICK = 25;
+const PROBE_TIMEOUT_SLOW = 2_000_000;
 const SILENCE_LIMIT = 60_000_000;
 /** So many unanswered probes are silence: what was known of the path is doubted. */
 const SILENT_PROBES = 3;
@@ -162,6 +165,7 @@ export class TransferSender {
       this.connection.close('feedback-lies', 'a packet was acknowledged that was never sent');
       return;
     }
+    const wasSilent = this.isSilent;
     this.onHeard(now);
     if (fields.limit > this.limit) this.blockedProbes = 0;
     this.limit = Math.max(this.limit, fields.limit);
@@ -169,6 +173,7 @@ export class TransferSender {
     rate.begin(now);
     this.measureRoundTrip(now);
     if (!this.takeRanges(at)) return;
+    if (wasSilent) this.giveUp();
     this.forget(fields.forgotten);
     if (fields.count > 0) losses.onCovered(fields.lowest, fields.highs[0] as number);
     losses.detect(log, at, this.lose);
@@ -259,6 +264,18 @@ export class TransferSender {
     this.rate.onAcked(log, slot, at);
   }
 
+  /** What was on the way when silence fell is gone with it. That was no congestion, and says nothing of the path. */
+  private giveUp(): void {
+    const { log } = this;
+    for (let packetNumber = log.base; packetNumber < log.next; packetNumber++) {
+      const slot = log.slot(packetNumber);
+      if (log.state[slot] !== PACKET.flying) continue;
+      if (this.mtu.isProbe(packetNumber)) this.mtu.onProbeLost(this.now);
+      this.rate.onUncountedLoss(log, slot);
+      this.pieces.onLost(log.offset[slot] as number, log.length[slot] as number);
+    }
+  }
+
   private forget(below: number): void {
     const { log } = this;
     const end = Math.min(below, log.next);
@@ -272,7 +289,7 @@ export class TransferSender {
     const { log, rate } = this;
     if (this.mtu.isProbe(packetNumber)) {
       this.mtu.onProbeLost(this.now);
-      rate.onProbeLost(log, slot);
+      rate.onUncountedLoss(log, slot);
       return;
     }
     rate.onLost(log, slot);
@@ -364,7 +381,7 @@ export class TransferSender {
       this.askedAt +
       Math.min(
         timeout * 2 ** Math.max(this.probeCount, this.rate.inflight === 0 ? this.blockedProbes : 0),
-        Math.max(PROBE_TIMEOUT_MAX, timeout),
+        Math.max(this.probeCount < PROBES_QUICK ? PROBE_TIMEOUT_MAX : PROBE_TIMEOUT_SLOW, timeout),
       )
     );
   }
