@@ -8,7 +8,7 @@ export interface Check {
   readonly found: string;
 }
 
-/** They do not get in each other's way: each leads to findings of its own. */
+/** As long as only these operations are asked they do not get in each other's way: each leads to findings of its own. */
 export const APART: readonly Check[] = [
   {
     name: 'a web session is ended by its own account',
@@ -82,10 +82,6 @@ export const APART: readonly Check[] = [
     },
     found: 'sign-in.passkey-options',
   },
-];
-
-/** Each of these lets so much through that nothing else can be told apart. */
-export const ALONE: readonly Check[] = [
   {
     name: 'administration is for administrators of the operator',
     edit: {
@@ -95,6 +91,10 @@ export const ALONE: readonly Check[] = [
     },
     found: 'admin.account.list',
   },
+];
+
+/** Lets so much through that nothing else can be told apart. */
+export const ALONE: readonly Check[] = [
   {
     name: 'each credential on a connection has a session of its own',
     edit: {
