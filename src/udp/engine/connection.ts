@@ -32,11 +32,13 @@ export interface Refusals {
   forged: number;
   replayed: number;
   malformed: number;
+  /** Authentic feedback that came oftener than anybody asked for. */
+  excess: number;
 }
 
 export class Connection {
   readonly paths: Paths;
-  readonly refused: Refusals = { foreign: 0, forged: 0, replayed: 0, malformed: 0 };
+  readonly refused: Refusals = { foreign: 0, forged: 0, replayed: 0, malformed: 0, excess: 0 };
   bytesIn = 0;
   bytesOut = 0;
   lastReceivedAt = -Infinity;

@@ -71,6 +71,9 @@ const SKIP_ABOUT_EVERY = 500;
 const PAUSED_EVERY = 2_000_000;
 const FEEDBACKS_A_ROUND = 16;
 const FIRST_EXPONENT = 2;
+/** Twice as often as the shortest interval that can be asked for, and as many at once as a stalled way back lets go. */
+const HEARING_EVERY = 125;
+const HEARINGS_MOST = 64;
 /** If none of so many packets before it has arrived, a packet has overtaken. */
 const PREDECESSORS = 3;
 
@@ -99,6 +102,8 @@ export class TransferSender {
   /** Since when an answer is waited for, and when the first datagram went out. */
   private askedAt = 0;
   private firstSentAt = Infinity;
+  private hearings = HEARINGS_MOST;
+  private hearingsAt = 0;
   private probeCount = 0;
   /** Questions whether the window opened, since it last did. */
   private blockedProbes = 0;
@@ -152,12 +157,24 @@ export class TransferSender {
     if (this.isDone) return;
     this.now = now;
     const kind = this.connection.accept(datagram, length, now, path);
-    if (kind !== KIND.feedback) return;
+    if (kind !== KIND.feedback || !this.mayBeHeard(now)) return;
     if (!readFeedback(datagram, length, this.fields)) this.connection.malformed('feedback is not well-formed');
     else this.takeFeedback(now);
   }
 
   // --- feedback in
+
+  /** Each feedback costs a walk over what is on the way: a receiver that floods us with it must not set the price. */
+  private mayBeHeard(now: number): boolean {
+    this.hearings = Math.min(HEARINGS_MOST, this.hearings + (now - this.hearingsAt) / HEARING_EVERY);
+    this.hearingsAt = now;
+    if (this.hearings < 1) {
+      this.connection.refused.excess++;
+      return false;
+    }
+    this.hearings--;
+    return true;
+  }
 
   private takeFeedback(now: number): void {
     const { fields, log, rate, losses } = this;

@@ -262,6 +262,18 @@ describe('a receiver that lies', () => {
     assert.ok(highest < 3000, `after ${highest} packets`);
   });
 
+  it('and floods the sender with feedback is heard as often as it may be', () => {
+    const pair = new Pair({ file: randomBytes(1_000_000) });
+    assert.ok(pair.say('sender').length > 0);
+    let number = 0;
+    for (let count = 0; count < 1000; count++) pair.give('sender', [feedback(pair, number++, 0, 0)]);
+    assert.equal(pair.sender.connection.refused.excess, 1000 - 64);
+    pair.now += 125_000;
+    pair.give('sender', [feedback(pair, number++, 0, 0)]);
+    assert.equal(pair.sender.connection.refused.excess, 1000 - 64);
+    assert.equal(pair.sender.connection.ended, null);
+  });
+
   it('and never opens its window gets what was let in, and a question now and then', () => {
     let taken = 0;
     const pair = new Pair({
