@@ -90,6 +90,7 @@ export class Download {
       modified,
     });
     const there = part.bytesThere;
+    if (there > 0) this.transport.tell({ event: 'resumed', path, local: file.target, bytes: there });
     this.meter.settle(there - file.counted);
     file.counted = there;
     if (part.prefix === size) await this.finish(file, part);
@@ -127,6 +128,7 @@ export class Download {
         },
       });
     } finally {
+      await this.ways.over(ticket);
       await backlog.finish();
     }
   }

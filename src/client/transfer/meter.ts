@@ -15,6 +15,8 @@ export class Meter {
   loose = 0;
   /** Since the command began. */
   moved = 0;
+  /** An upload moves when the server has it, not when it is read here. */
+  byStream = false;
   private stream: StreamFigures | null = null;
   private readonly samples: { readonly at: number; readonly bytes: number }[] = [];
   private readonly now: () => number;
@@ -23,7 +25,8 @@ export class Meter {
     this.now = now;
   }
 
-  hear(figures: StreamFigures | null): void {
+  hear(figures: StreamFigures): void {
+    if (this.byStream) this.move(figures.bytes - (this.stream?.bytes ?? 0));
     this.stream = figures;
   }
 

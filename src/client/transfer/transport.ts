@@ -12,6 +12,7 @@ export type TransferEvent =
   | { readonly event: 'fallback'; readonly host: string; readonly port: number | null; readonly why: string }
   | { readonly event: 'retry'; readonly code: string; readonly message: string; readonly seconds: number }
   | { readonly event: 'file'; readonly path: string; readonly local: string; readonly bytes: number }
+  | { readonly event: 'resumed'; readonly path: string; readonly local: string; readonly bytes: number }
   | {
       readonly event: 'skipped';
       readonly name: string;

@@ -83,9 +83,11 @@ export class Upload {
     const files = all.filter(({ state }) => state === 'open').slice(0, this.most);
     const large = new Map<Sent, Large>();
     try {
+      await this.ways.sweep();
       for (const file of files) await this.prepare(file, large);
       const wanted = files.filter(({ state }) => state === 'open');
       if (wanted.length === 0) return;
+      this.meter.byStream = this.meter.way === 'udp';
       if (this.meter.way === 'udp') await this.overUdp(wanted, large);
       else await this.overHttps(wanted, large);
     } catch (thrown) {
@@ -125,6 +127,7 @@ export class Upload {
       return;
     }
     one.start = there?.partial === true ? await this.verified(file, one.log, there.size) : 0;
+    if (one.start > 0) this.transport.tell({ event: 'resumed', path, local, bytes: one.start });
     this.meter.settle(one.start - file.counted);
     file.counted = one.start;
   }
@@ -192,6 +195,7 @@ export class Upload {
       await this.awaitDone(ticket.transfer);
     } finally {
       await source.close();
+      await this.ways.over(ticket);
     }
     for (const file of files) await this.stored(file, large.get(file));
   }
@@ -200,9 +204,7 @@ export class Upload {
     return {
       read: async (piece, at, most) => {
         if (this.transport.signal.aborted) throw new Interrupted();
-        const bytes = await source.read(piece, at, most);
-        this.meter.move(bytes.length);
-        return bytes;
+        return source.read(piece, at, most);
       },
       sent: async ({ item, start }, digest) => {
         const file = files[item] as Sent;

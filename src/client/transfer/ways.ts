@@ -2,6 +2,7 @@
 import type { TransferTicket } from '../../api/transfers.ts';
 import { asWaybillError } from '../../base/errors.ts';
 import type { FastLink } from '../fast-link.ts';
+import { OpenTransfers } from '../local/open-transfers.ts';
 import { UdpLost } from './failures.ts';
 import type { Transport } from './transport.ts';
 
@@ -15,8 +16,25 @@ export class Ways {
   /** UDP has worked in this command. */
   private worked = false;
 
+  private readonly notes: OpenTransfers;
+  private swept = false;
+
   constructor(transport: Transport) {
     this.transport = transport;
+    const { server, account, cache } = transport;
+    this.notes = new OpenTransfers(cache, { server: server.origin, account });
+  }
+
+  /** Ends what killed commands left open: the server waits for them otherwise. */
+  async sweep(): Promise<void> {
+    if (this.swept) return;
+    this.swept = true;
+    for (const transfer of await this.notes.takeLeft())
+      await this.transport.control.end(transfer).catch(() => undefined);
+  }
+
+  async over({ transfer }: TransferTicket): Promise<void> {
+    await this.notes.end(transfer);
   }
 
   link(): Promise<FastLink> {
@@ -29,6 +47,7 @@ export class Ways {
       try {
         const ticket = await begin();
         this.worked = true;
+        await this.notes.begin(ticket.transfer).catch(() => undefined);
         return ticket;
       } catch (thrown) {
         const { code, message } = asWaybillError(thrown);
