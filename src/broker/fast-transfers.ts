@@ -79,11 +79,12 @@ export class FastTransfers {
         this.port = port;
         return {};
       },
-      'fast.report': ({ session: _session, transfer, ...state }, session) => {
-        this.report(transfer, state, session);
+      'fast.report': ({ transfer, state, files, bytes, held, failure }, session) => {
+        this.report(transfer, { state, files, bytes, held, failure }, session);
         return {};
       },
-      'transfer.begin': ({ session: _session, ...order }, session) => this.begin(order, session),
+      'transfer.begin': ({ direction, files, window, policy, rate, length }, session) =>
+        this.begin({ direction, files, window, policy, rate, length }, session),
       'transfer.state': async ({ transfer, wait }, session) => this.stateOf(transfer, wait, session),
       'transfer.end': async ({ transfer }, session) => {
         await this.end(this.of(transfer, session));
@@ -197,11 +198,11 @@ export class FastTransfers {
 
   /** In order: what its front has of an upload is put away first. */
   private async end(transfer: Transfer): Promise<void> {
-    if (transfer.endedAt !== null) return;
+    if (isOver(transfer)) return;
     (transfer.connection.front as FastFront).event('fast.end', { connection: transfer.connection.id });
     const until = Date.now() + END_MILLISECONDS;
-    while (transfer.endedAt === null && Date.now() < until) await this.change(transfer, until - Date.now());
-    if (transfer.endedAt === null) this.parts.connections.end((one) => one === transfer.session, 'ended by its owner');
+    while (!isOver(transfer) && Date.now() < until) await this.change(transfer, until - Date.now());
+    if (!isOver(transfer)) this.parts.connections.end((one) => one === transfer.session, 'ended by its owner');
   }
 
   private async stateOf(id: string, seconds: number, session: LiveSession): Promise<FastState> {
@@ -233,4 +234,8 @@ export class FastTransfers {
     if (transfer?.account !== account) throw new WaybillError('not-found', 'no transfer has this id');
     return transfer;
   }
+}
+
+function isOver({ endedAt }: Transfer): boolean {
+  return endedAt !== null;
 }

@@ -37,7 +37,7 @@ async function run(port: MessagePort, options: SocketOptions): Promise<void> {
   without ??= cipher.without;
   tell({ kind: 'ready', address, port: socket.port, backend, abilities, cipher: cipher.name, without, wakeDescriptor });
   // Under Node's permission model: what opening took is not needed again, and whoever got in here must not have it.
-  for (const permission of ['ffi', 'net', 'worker']) process.permission?.drop(permission);
+  if ('permission' in process) for (const one of ['ffi', 'net', 'worker']) process.permission.drop(one);
   await serve(port, socket, cipher, tell);
 }
 
