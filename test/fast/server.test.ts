@@ -92,7 +92,10 @@ suite('fast transfers', () => {
 
   test('what left and what was stored is in the ledger, under sessions of their own', async () => {
     const { login } = scene.server;
-    const asked = await scene.command('investigate', '--account', login, '--json');
+    // It tells of what is sealed, which is about a second behind.
+    let asked = '';
+    for (let tries = 0; tries < 20 && !(asked.includes('"udp"') && asked.includes('large')); tries++)
+      asked = await scene.command('investigate', '--account', login, '--json');
     assert.match(asked, /"protocol":"udp"/);
     assert.match(asked, /large/);
   });
