@@ -29,6 +29,7 @@ const FIRST_MILLISECONDS = 2000;
 const DOUBT_MILLISECONDS = 1500;
 const LOOK_MILLISECONDS = 200;
 const LAST_WORD_MILLISECONDS = 3000;
+const GOODBYE_MILLISECONDS = 1000;
 
 /** Resolves when the stream is through. Rejects with UdpLost, TransferFailure, Interrupted or a WaybillError. */
 export async function runStream<S extends Stream>(parts: StreamRunParts<S>): Promise<void> {
@@ -49,7 +50,8 @@ export async function runStream<S extends Stream>(parts: StreamRunParts<S>): Pro
 
 async function abandon({ transport, ticket }: Pick<StreamRunParts<Stream>, 'transport' | 'ticket'>, stream: Stream) {
   stream.end('cancelled', '');
-  await transport.control.end(ticket.transfer).catch(() => undefined);
+  const late = new Promise((resolve) => setTimeout(resolve, GOODBYE_MILLISECONDS).unref());
+  await Promise.race([transport.control.end(ticket.transfer).catch(() => undefined), late]);
 }
 
 class Watch {

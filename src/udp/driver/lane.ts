@@ -132,7 +132,9 @@ export class Lane {
   }
 
   close(reason: CloseReason, text: string): void {
-    this.closing ??= { reason, text, by: SHOW_YOURSELF + performance.now() * 1000 };
+    // Who ended it knows, and may want its files at once by another way.
+    const patience = reason === 'session-ended' || reason === 'cancelled' ? 0 : SHOW_YOURSELF;
+    this.closing ??= { reason, text, by: patience + performance.now() * 1000 };
   }
 
   // --- to the user
