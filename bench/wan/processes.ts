@@ -1,0 +1,94 @@
+/** Every process of a measurement: started here, bounded in time, and gone when the bench is, however it ends. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import type { Side } from './link.ts';
+
+const running = new Set<ChildProcess>();
+/** What else is to be undone when the bench is ended from outside; must not wait. */
+const undo = new Set<() => void>();
+
+export function onAnyExit(work: () => void): () => void {
+  undo.add(work);
+  return () => undo.delete(work);
+}
+
+function clean(): void {
+  for (const child of running) child.kill('SIGKILL');
+  for (const work of undo) work();
+  undo.clear();
+}
+
+process.on('exit', clean);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    process.exit(130);
+  });
+
+export interface Started {
+  readonly pid: number;
+  /** Resolves with the exit code; null when it was ended by a signal. */
+  readonly ended: Promise<number | null>;
+  readonly output: () => string;
+  readonly errors: () => string;
+  /** SIGTERM, and SIGKILL two seconds later; resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** It is ended after so many seconds. */
+  readonly seconds: number;
+  readonly input?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const OUTPUT_MAX = 16 * 2 ** 20;
+
+export function start(side: Side, words: readonly string[], options: StartOptions): Started {
+  const [command = '', ...rest] = [...side.enter, ...words];
+  const env = { ...process.env, ...options.environment };
+  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], env });
+  running.add(child);
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].on('data', (some: Buffer) => {
+      if (texts[name].length < OUTPUT_MAX) texts[name] += some.toString();
+    });
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(options.input ?? '');
+  const ended = new Promise<number | null>((resolve) => {
+    child.on('error', (error) => {
+      texts.stderr += error.message;
+      resolve(127);
+    });
+    child.on('close', (code) => {
+      running.delete(child);
+      resolve(code);
+    });
+  });
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    const hard = setTimeout(() => child.kill('SIGKILL'), 2000);
+    // Who keeps its output open, as a grandchild may, is not waited for.
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 4000).unref())]);
+    clearTimeout(hard);
+  };
+  const limit = setTimeout(() => void stop(), options.seconds * 1000);
+  void ended.then(() => {
+    clearTimeout(limit);
+  });
+  return { pid: child.pid ?? 0, ended, output: () => texts.stdout, errors: () => texts.stderr, stop };
+}
+
+/** Waits until `look` gives something, for so many seconds. */
+export async function until<T>(what: string, seconds: number, look: () => T | null | Promise<T | null>): Promise<T> {
+  const deadline = performance.now() + seconds * 1000;
+  for (;;) {
+    const found = await look();
+    if (found !== null) return found;
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${seconds} s`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+export function hasCommand(name: string): boolean {
+  return spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
+}
