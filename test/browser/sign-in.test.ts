@@ -183,7 +183,8 @@ describe('people in a browser', { skip: NO_BROWSER }, () => {
 
     await page.getByLabel('Login').fill('anna');
     await page.getByLabel('Password').fill('something else');
-    await page.getByLabel('Password').press('Enter');
+    await page.getByLabel('Password').focus();
+    await page.keyboard.press('Enter');
     await page.getByText('That did not sign you in.').waitFor();
     await page.getByLabel('Password').fill('vivid pelican drum');
     await page.getByRole('button', { name: 'Continue' }).click();

@@ -24,7 +24,7 @@ interface Ran {
 /** They answer from the ledger's files, which they copy first: test/cli/remote-server.test.ts. */
 const OF_THE_LEDGER = ['pack', 'ledger key', 'ledger checkpoint', 'ledger status', 'investigate'];
 /** Its own --server is where people sign in by browser: test/login. */
-const BY_ITSELF = ['login', 'logout'];
+const BY_ITSELF = ['login', 'logout', 'put', 'get', 'sync'];
 
 async function run(words: string, server: AdminCaller, calls: readonly unknown[]): Promise<Ran> {
   const [ran, before] = [{ out: '', err: '' }, calls.length];

@@ -57,6 +57,8 @@ export function spawnServer(
       '--sftp',
       '127.0.0.1:0',
       ...['--https', 'none'],
+      // Each front is a process that compiles its own sources: a test that is not about two of them has one.
+      ...(args.includes('--fronts') ? [] : ['--fronts', '1']),
       '--json',
       ...args,
     ],
