@@ -64,6 +64,7 @@ class Watch {
   private beganAt = performance.now();
   private paused: Paused | null = null;
   private asked = false;
+  private asking = false;
   private ended: Error | null = null;
 
   constructor(parts: Omit<StreamRunParts<Stream>, 'open' | 'use'>) {
@@ -120,24 +121,32 @@ class Watch {
   }
 
   private look(): void {
-    const { transport, ticket } = this.parts;
+    const { transport } = this.parts;
     const now = performance.now();
     if (transport.signal.aborted) this.finish(new Interrupted());
-    else if (this.received === 0 && now - this.beganAt >= FIRST_MILLISECONDS)
-      this.finish(new UdpLost(ticket.port, 'nothing comes back'));
+    else if (this.received === 0 && now - this.beganAt >= FIRST_MILLISECONDS) void this.ask('nothing comes back');
     // What waits says so now and then only; the driver ends what is silent for a minute.
     else if (this.paused === null && now - this.heardAt >= transport.silence)
-      this.finish(new UdpLost(ticket.port, `nothing came for ${Math.round(transport.silence / 1000)} s`));
+      void this.ask(`nothing came for ${Math.round(transport.silence / 1000)} s`);
     else if (this.paused === null && !this.asked && now - this.heardAt >= DOUBT_MILLISECONDS) {
       this.asked = true;
-      void this.ask();
+      void this.ask(null);
     }
   }
 
-  private async ask(): Promise<void> {
+  /** `lost`: why UDP is given up, when the server itself is there and has the transfer still. */
+  private async ask(lost: string | null): Promise<void> {
+    if (this.asking) return;
+    this.asking = true;
     const { transport, ticket } = this.parts;
-    const state: TransferState | null = await transport.control.state(ticket.transfer, 0).catch(() => null);
-    if (state?.state === 'failed') this.finish(failureOf(state));
+    const state: TransferState | WaybillError = await transport.control.state(ticket.transfer, 0).catch(asWaybillError);
+    this.asking = false;
+    if (!(state instanceof WaybillError)) {
+      if (state.state === 'failed') this.finish(failureOf(state));
+      else if (lost !== null) this.finish(new UdpLost(ticket.port, lost));
+    } else if (state.code === 'not-found')
+      this.finish(brokenOff({ reason: 'silence', text: 'the server has forgotten it' }));
+    else if (lost !== null) this.finish(state);
   }
 
   private finish(why: Error): void {
