@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { bufferBytes } from './link.ts';
 import type { Link, LinkSpec, Side } from './link.ts';
-import { start, until } from './processes.ts';
+import { onAnyExit, start, until } from './processes.ts';
 
 const HERE: Side = { address: '', enter: [], keeper: null };
 
@@ -39,13 +39,29 @@ export async function openEmulatedLink(program: string, spec: LinkSpec, seed: nu
   const keep = (name: string): string => `echo $$ > ${folder}/${name}; exec sleep ${Math.ceil(seconds)}`;
   const words = [program, emulatorOptions(spec, seed), keep('b'), keep('a')];
   // The sleeps end it all, should this process be killed.
-  const emulator = start(HERE, words, { seconds: seconds + 5 });
+  const emulator = start(HERE, words, { seconds: seconds + 5, endsItself: true });
   const read = (name: string): number | null => {
     try {
       return Number(readFileSync(path.join(folder, name), 'utf8')) || null;
     } catch {
       return null;
     }
+  };
+  /** The end of A's command is the end of the link. */
+  const end = (): void => {
+    try {
+      process.kill(read('a') ?? emulator.pid, 'SIGTERM');
+    } catch {
+      // It ended by itself.
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const forget = onAnyExit(end);
+  const close = async (): Promise<void> => {
+    end();
+    forget();
+    await Promise.race([emulator.ended, new Promise((resolve) => setTimeout(resolve, 3000))]);
+    await emulator.stop();
   };
   const over = emulator.ended.then(() => {
     throw new Error(`the emulator ended: ${emulator.errors().trim()}`);
@@ -62,23 +78,13 @@ export async function openEmulatedLink(program: string, spec: LinkSpec, seed: nu
       a: side(a, '10.77.9.1'),
       b: side(b, '10.77.9.2'),
       kind: 'emulator',
-      close: async () => {
-        try {
-          process.kill(a, 'SIGTERM');
-        } catch {
-          // It ended by itself.
-        }
-        await Promise.race([emulator.ended, new Promise((resolve) => setTimeout(resolve, 3000))]);
-        await emulator.stop();
-        rmSync(folder, { recursive: true, force: true });
-      },
+      close,
     };
   };
   try {
     return await Promise.race([both(), over]);
   } catch (error) {
-    await emulator.stop();
-    rmSync(folder, { recursive: true, force: true });
+    await close();
     throw error;
   }
 }

