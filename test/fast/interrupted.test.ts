@@ -4,7 +4,6 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { startServer } from '../interop/server.ts';
 import { isEvent, isThrough, runClient } from './client.ts';
 import type { Client } from './client.ts';
 import { openFastScene } from './scene.ts';
@@ -71,38 +70,6 @@ suite('a front is killed', () => {
     assert.ok(lines.some(isEvent('retry')) || lines.some(isEvent('fallback')), JSON.stringify(lines));
     assert.ok(Number(lines.find(isEvent('resumed'))?.['bytes']) >= 16 * MiB);
     assert.ok(readFileSync(at('back')).equals(large));
-  });
-});
-
-suite('the whole server is killed', () => {
-  let opened: Awaited<ReturnType<typeof open>>;
-  before(async () => {
-    opened = await open([], 48 * MiB);
-  });
-  after(() => opened.scene.close());
-
-  test('uploads and downloads go on when it is back', async () => {
-    const { scene, at, there, large } = opened;
-    const commands = [
-      runClient(scene, ['get', there, at('back'), '--limit', '100M']),
-      runClient(scene, ['put', at('large'), `${there}-again`, '--limit', '100M']),
-    ];
-    await Promise.all(commands.map((one) => one.until(isThrough(18 * MiB))));
-    await scene.server.stop('SIGKILL');
-    await Promise.all(commands.map((one) => one.until(isEvent('retry'))));
-    const args = ['--https', scene.url.host, '--fronts', '1'];
-    const back = await startServer({ args, temporary: scene.server.temporary });
-    try {
-      const [down, up] = await Promise.all(commands.map((one) => one.ended));
-      assert.deepEqual([down?.code, up?.code], [0, 0], `${down?.errors}${up?.errors}`);
-      assert.ok(Number(down?.lines.find(isEvent('resumed'))?.['bytes']) >= 8 * MiB);
-      assert.deepEqual(up?.lines.filter(isEvent('fallback')), [], 'a server that is away is not UDP that is blocked');
-      assert.ok(readFileSync(at('back')).equals(large));
-      assert.equal((await runClient(scene, ['get', `${there}-again`, at('again')]).ended).code, 0);
-      assert.ok(readFileSync(at('again')).equals(large));
-    } finally {
-      await back.stop();
-    }
   });
 });
 

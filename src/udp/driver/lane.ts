@@ -132,9 +132,7 @@ export class Lane {
   }
 
   close(reason: CloseReason, text: string): void {
-    // Who ended it knows, and may want its files at once by another way.
-    const patience = reason === 'session-ended' || reason === 'cancelled' ? 0 : SHOW_YOURSELF;
-    this.closing ??= { reason, text, by: patience + performance.now() * 1000 };
+    this.closing ??= { reason, text, by: SHOW_YOURSELF + performance.now() * 1000 };
   }
 
   // --- to the user
@@ -143,18 +141,21 @@ export class Lane {
   report(now: number): boolean {
     this.pauseWhenOut();
     this.closeWhenHeard(now);
-    const { ended } = this.engine.connection;
+    const over = this.engine.connection.ended;
+    // Who ended it is not kept waiting for a peer that has yet to show itself, and be told.
+    const ended = over ?? (this.closing === null ? null : { ...this.closing, by: 'us' as const });
     if (this.receiver !== null) this.reportPaused(this.receiver.paused);
     if (ended !== null && !this.endTold) {
       this.endTold = true;
       this.tellReached();
-      this.tell({ kind: 'ended', stream: this.stream, end: ended, figures: this.figures() });
+      const { reason, text, by } = ended;
+      this.tell({ kind: 'ended', stream: this.stream, end: { reason, text, by }, figures: this.figures() });
     } else if (ended === null && now >= this.figuresAt) {
       this.figuresAt = now + FIGURES_EVERY;
       this.tellReached();
       this.tell({ kind: 'figures', stream: this.stream, figures: this.figures() });
     }
-    return ended !== null && this.engine.wakeAt() === Infinity;
+    return over !== null && this.engine.wakeAt() === Infinity;
   }
 
   get figuresDue(): number {

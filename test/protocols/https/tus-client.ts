@@ -24,6 +24,9 @@ const upload = new tus.Upload(createReadStream(file), {
     // Stands still in the middle of a request, so that it is killed there and not behind its end.
     if (sent >= HALT_AT) process.kill(process.pid, 'SIGSTOP');
   },
+  onAfterResponse: (request, response) => {
+    if (request.getMethod() === 'HEAD') writeSync(1, `${response.getHeader('Upload-Offset') ?? ''}\n`);
+  },
   onSuccess: () => {
     writeSync(1, 'done\n');
   },
