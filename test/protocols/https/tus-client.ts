@@ -1,12 +1,11 @@
 /**
  * tus-js-client in a process that can be killed: ENDPOINT FILE PATH CA STORAGE, the token in TOKEN. Goes on with what the
- * storage knows of the file. Writes how far it is, a number a line.
+ * storage knows of the file. Writes how far the server says it is.
  */
 import { createReadStream, readFileSync, statSync, writeSync } from 'node:fs';
 import { Agent } from 'node:https';
 import * as tus from 'tus-js-client';
 
-const HALT_AT = Number(process.env['HALT_AT'] ?? Infinity);
 const [endpoint = '', file = '', path = '', ca = '', storage = ''] = process.argv.slice(2);
 /** Its types are those of its build for browsers. */
 const { FileUrlStorage } = tus as unknown as { FileUrlStorage: new (file: string) => tus.UrlStorage };
@@ -19,11 +18,6 @@ const upload = new tus.Upload(createReadStream(file), {
   retryDelays: [0, 200, 1000],
   urlStorage: new FileUrlStorage(storage),
   httpStack: new tus.DefaultHttpStack({ agent: new Agent({ ca: readFileSync(ca) }) }),
-  onProgress: (sent) => {
-    writeSync(1, `${sent}\n`);
-    // Stands still in the middle of a request, so that it is killed there and not behind its end.
-    if (sent >= HALT_AT) process.kill(process.pid, 'SIGSTOP');
-  },
   onAfterResponse: (request, response) => {
     if (request.getMethod() === 'HEAD') writeSync(1, `${response.getHeader('Upload-Offset') ?? ''}\n`);
   },
