@@ -1,6 +1,11 @@
 /** What pages are made of: elements, messages, buttons that wait for the server. Text only, never markup. */
 import { Problem } from './api.js';
 
+// Modules have all run by then; what a person typed and sent before would have gone nowhere.
+document.addEventListener('DOMContentLoaded', () => {
+  document.body.classList.remove('starting');
+});
+
 /**
  * An element of the page's own markup.
  *
