@@ -23,6 +23,8 @@ import { portOf, startServer } from '../interop/server.ts';
 import type { TestServer } from '../interop/server.ts';
 
 export const ORIGIN = 'https://localhost';
+/** Fewer than an account may have: others make some too. */
+const TOKENS_KEPT = 40;
 const FILES: readonly Scope[] = ['files:list', 'files:read', 'files:write'];
 
 export interface Credential {
@@ -59,6 +61,8 @@ export class RealServer {
   readonly port: number;
   readonly certificate: string;
   private readonly agents = new Map<string, Agent>();
+  /** Ids of what `token` made, by login. */
+  private readonly tokens = new Map<string, string[]>();
 
   private constructor(server: TestServer) {
     this.server = server;
@@ -137,7 +141,15 @@ export class RealServer {
     const bearer = newApiToken();
     const fingerprint = fingerprintOf(bearer);
     const made = { login, label: 'test', fingerprint, scopes: [...scopes], addresses: null, expires: null };
-    return { bearer, id: (await this.admin.call('token.add', made)).id };
+    const { id } = await this.admin.call('token.add', made);
+    // An account has a hundred at most; a long run uses up more, so the oldest makes room.
+    const own = this.tokens.get(login) ?? [];
+    this.tokens.set(login, own);
+    own.push(id);
+    const oldest = own.length > TOKENS_KEPT ? own.shift() : undefined;
+    // It may be gone already: nobody knows what a fuzz run has removed.
+    if (oldest !== undefined) await this.admin.call('token.remove', { token: oldest }).catch(() => undefined);
+    return { bearer, id };
   }
 
   /** Somebody who has just signed in with a passkey. */
