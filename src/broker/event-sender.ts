@@ -7,7 +7,6 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { carryAnswer } from '../acme/calls.ts';
@@ -15,14 +14,13 @@ import type { CarryAnswer, CarryRequest } from '../acme/calls.ts';
 import { deliverAnswer, traceAnswer } from '../events/calls.ts';
 import type { TraceAnswer } from '../events/calls.ts';
 import type { DeliverAnswer, DeliverRequest, Sender, SenderSettings } from '../events/calls.ts';
-import { frontEnvironment, packageFolders } from './front-permissions.ts';
+import { frontEnvironment, outboundArguments } from './front-permissions.ts';
 import { Link } from './link.ts';
 
 /** The file descriptor of the link in that process. */
 export const LINK_DESCRIPTOR = 3;
 const SOURCES = path.resolve(import.meta.dirname, '..');
 const ENTRY = path.join(SOURCES, 'events', 'sender', 'main.ts');
-const CONFINE = path.join(SOURCES, 'front', 'confine.ts');
 const PACKAGES = ['pino', 'zod', 'nodemailer'];
 const BACKOFF_FIRST = 500;
 const BACKOFF_MOST = 30_000;
@@ -39,20 +37,8 @@ export interface EventSenderParts {
   readonly log: Log;
 }
 
-/** The network, its own code and its packages to read, and nothing else. */
 export function senderArguments(): string[] {
-  const readable = [SOURCES, path.join(path.dirname(SOURCES), 'package.json'), ...packageFolders(PACKAGES)];
-  return [
-    '--permission',
-    '--allow-net',
-    // That --allow-net itself is new.
-    '--disable-warning=ExperimentalWarning',
-    ...readable.map((place) => `--allow-fs-read=${place}`),
-    ...['--no-experimental-sqlite', '--no-experimental-ffi', '--no-addons', '--disallow-code-generation-from-strings'],
-    ...['--disable-proto=throw', '--disable-sigusr1', '--freeze-flags-after-init'],
-    `--import=${pathToFileURL(CONFINE).href}`,
-    ENTRY,
-  ];
+  return outboundArguments(ENTRY, PACKAGES);
 }
 
 export class EventSender implements Sender {

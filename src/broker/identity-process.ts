@@ -7,7 +7,6 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
-import { pathToFileURL } from 'node:url';
 import { WaybillError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { discoverAnswer, exchangeAnswer } from '../sso/calls.ts';
@@ -19,14 +18,13 @@ import type {
   IdentitySettings,
 } from '../sso/calls.ts';
 import type { Provider } from '../sso/provider.ts';
-import { frontEnvironment, packageFolders } from './front-permissions.ts';
+import { frontEnvironment, outboundArguments } from './front-permissions.ts';
 import { Link } from './link.ts';
 
 /** The file descriptor of the link in that process. */
 export const LINK_DESCRIPTOR = 3;
 const SOURCES = path.resolve(import.meta.dirname, '..');
 const ENTRY = path.join(SOURCES, 'sso', 'process', 'main.ts');
-const CONFINE = path.join(SOURCES, 'front', 'confine.ts');
 const PACKAGES = ['pino', 'zod', 'openid-client'];
 const LINE_MAX = 2048;
 const LINES_MAX = 1000;
@@ -40,22 +38,9 @@ const WAITING_MAX = 64;
 /** Between two starts of one. */
 const START_MS = 250;
 
-/** The network, its own code and its packages to read, and nothing else. */
 export function identityArguments(): string[] {
-  const readable = [SOURCES, path.join(path.dirname(SOURCES), 'package.json'), ...packageFolders(PACKAGES)];
-  return [
-    '--permission',
-    '--allow-net',
-    // That --allow-net itself is new.
-    '--disable-warning=ExperimentalWarning',
-    ...readable.map((place) => `--allow-fs-read=${place}`),
-    ...['--no-experimental-sqlite', '--no-experimental-ffi', '--no-addons', '--disallow-code-generation-from-strings'],
-    ...['--disable-proto=throw', '--disable-sigusr1', '--freeze-flags-after-init'],
-    // Its answers are small; a provider that floods it ends it.
-    ...['--max-old-space-size=64', '--max-semi-space-size=1'],
-    `--import=${pathToFileURL(CONFINE).href}`,
-    ENTRY,
-  ];
+  // Its answers are small; a provider that floods it ends it.
+  return outboundArguments(ENTRY, PACKAGES, ['--max-old-space-size=64', '--max-semi-space-size=1']);
 }
 
 export class IdentityProcesses {
