@@ -1,4 +1,6 @@
 /** Budgets, holds, and what an account came with for the first time: each a few words over policy/. */
+import { isIP } from 'node:net';
+import { plainAddress } from '../base/addresses.ts';
 import { WaybillError } from '../base/errors.ts';
 import type { Account } from '../accounts/account.ts';
 import { networkOf, productOf } from '../policy/budgets/acquaintances.ts';
@@ -109,9 +111,19 @@ function acquaintanceHandlers(parts: AdministrationParts) {
 /** As acquaintances.ts has it, from what people write. */
 const NAMED: Readonly<Record<AcquaintanceKind, (parts: AdministrationParts, login: string, value: string) => string>> =
   {
-    address: (_parts, _login, value) => networkOf(value.replace(/::\/64$/, '::')),
+    address: (_parts, _login, value) => {
+      const plain = plainAddress(value.replace(/::\/64$/, '::'));
+      if (isIP(plain) === 0)
+        throw new WaybillError('option-invalid', 'the value is not an address such as 192.0.2.1 or 2001:db8:0:1::/64');
+      return networkOf(plain);
+    },
     credential: (parts, login, value) => credentialOf(parts, login, value),
-    client: (_parts, _login, value) => productOf(value),
+    client: (_parts, _login, value) => {
+      const product = productOf(value);
+      if (product === '')
+        throw new WaybillError('option-invalid', 'the value names no client software; "OpenSSH" is such a name');
+      return product;
+    },
   };
 
 function settable(parts: AdministrationParts, text: string) {

@@ -445,6 +445,20 @@ describe('what takes two, and what does not', () => {
     ])
       await assert.rejects(scene.call(ada, 'budget.show', { scope }), scope);
   });
+
+  it('what is no address and no software is not confirmed, and leaves nothing behind', async () => {
+    const nothing = [
+      ['address', '%3dz'],
+      ['address', 'example.com'],
+      ['address', '192.0.2.0/24'],
+      ['client', 'SSH-2.0-'],
+    ] as const;
+    for (const [kind, value] of nothing)
+      for (const call of ['account.confirm', 'account.forget'] as const)
+        await assert.rejects(scene.call(ada, call, { login: 'anna', kind, value }), denied('option-invalid'), value);
+    const { seen } = await scene.call(ada, 'account.seen', { login: 'anna' });
+    assert.ok(seen.every(({ value }) => !nothing.some(([, wrong]) => wrong === value) && value !== ''));
+  });
 });
 
 describe('every change names who made it', () => {
