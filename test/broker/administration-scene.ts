@@ -78,6 +78,7 @@ export class AdministrationScene {
       clock,
       ledger,
       issuer: 'Waybill',
+      kinds: new SqliteWeb(database),
     });
     const ended: string[] = [];
     const current = parseHostKey(formatPrivateKey(await generateHostKey('ed25519'), 'user authority'));

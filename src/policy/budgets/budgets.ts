@@ -125,7 +125,9 @@ export class Budgets {
     const limits = this.table.limits(entry, now);
     return Array.from({ length: CELLS }, (_, cell) => {
       const limit = limits[cell] ?? 0;
-      return { ...placeOf(cell), used: entry.usage.used(cell), limit: Number.isFinite(limit) ? limit : null };
+      // An approval on top of a high limit may make more than a whole number holds exactly.
+      const shown = Number.isFinite(limit) ? Math.min(limit, Number.MAX_SAFE_INTEGER) : null;
+      return { ...placeOf(cell), used: entry.usage.used(cell), limit: shown };
     });
   }
 
