@@ -112,7 +112,9 @@ export const FILE_OPERATIONS = {
     headers: {
       ...tusHeaders,
       'Upload-Length': 'Bytes of the whole file.',
-      'Upload-Metadata': '"path" in base64, or "filename" with the directory in "directory".',
+      'Upload-Metadata':
+        '"path" in base64, or "filename" with the directory in "directory"; "upload" takes up the one in progress there that FileInfo names.',
+      'Upload-Offset': 'With "upload": where it goes on; what is there beyond is cut off.',
       'Upload-Checksum': 'sha256 and its value in base64, of the bytes that come with it.',
     },
     body: { stream: 'application/offset+octet-stream' },
@@ -135,6 +137,8 @@ export const FILE_OPERATIONS = {
       ...tusHeaders,
       'Upload-Offset': 'Where these bytes begin.',
       'Upload-Checksum': 'sha256 of these bytes.',
+      'Waybill-Ahead':
+        '"wait": of several connections at once. A part of at most 8 MiB with a checksum that comes before its turn waits for those before it.',
     },
     body: { stream: 'application/offset+octet-stream' },
     answers: [{ status: 204, doc: 'Upload-Offset', body: null }],

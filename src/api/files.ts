@@ -27,6 +27,11 @@ export const fileInfo = fileEntry
       .string()
       .nullable()
       .meta({ description: 'The version that is current, as in ETag; null for directories.' }),
+    upload: z
+      .string()
+      .nullable()
+      .default(null)
+      .meta({ description: "The account's own upload that is in progress here: tus takes it up, however it began." }),
   })
   .meta({ id: 'FileInfo' });
 export type FileInfo = z.infer<typeof fileInfo>;

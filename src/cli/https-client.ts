@@ -33,6 +33,8 @@ export interface AskBytes {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer;
   readonly signal?: AbortSignal;
+  /** Milliseconds for its bytes, beside the patience for an answer. */
+  readonly allowance?: number;
 }
 
 export interface BytesAnswer {
@@ -62,6 +64,11 @@ export class HttpsClient {
   private readonly parts: HttpsClientParts;
   private readonly agent: JudgingAgent;
 
+  /** Milliseconds that the quickest of its connections took to open: a round trip. Null: there was none yet. */
+  get roundTrip(): number | null {
+    return this.agent.roundTrip;
+  }
+
   constructor(parts: HttpsClientParts) {
     this.parts = parts;
     this.agent = new JudgingAgent(parts);
@@ -89,7 +96,7 @@ export class HttpsClient {
       status,
       bytes,
       headers: answered,
-    } = await this.receive(request, body, false).catch((error: unknown) => {
+    } = await this.receive(request, body, false, asked.allowance).catch((error: unknown) => {
       throw asFailure(server, error);
     });
     if (status >= 400) throw failureOf(server, status, parseJson(bytes));
@@ -117,11 +124,14 @@ export class HttpsClient {
     }
   }
 
-  private async receive(request: ClientRequest, body: Buffer | null, wipe = true): Promise<Answer> {
+  private async receive(request: ClientRequest, body: Buffer | null, wipe = true, allowance = 0): Promise<Answer> {
     // Of the whole exchange: an answer that drips in is no answer.
-    const timer = setTimeout(() => {
-      request.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
-    }, this.parts.patienceMilliseconds ?? PATIENCE_MILLISECONDS);
+    const timer = setTimeout(
+      () => {
+        request.destroy(Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' }));
+      },
+      (this.parts.patienceMilliseconds ?? PATIENCE_MILLISECONDS) + allowance,
+    );
     try {
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
         request.once('response', resolve).on('error', reject);
@@ -145,6 +155,7 @@ interface Answer {
 
 /** Hands a connection to requests only after its server was judged. */
 class JudgingAgent extends Agent {
+  roundTrip: number | null = null;
   private readonly trust: Trust;
   private readonly authorities: string | string[] | undefined;
   private readonly patience: number;
@@ -162,6 +173,7 @@ class JudgingAgent extends Agent {
     done?: (error: Error | null, stream: Duplex) => void,
   ): undefined {
     const name = options.host ?? '';
+    let began = performance.now();
     const socket: TLSSocket = connectTls({
       ...options,
       ...(this.authorities === undefined ? {} : { ca: this.authorities }),
@@ -179,6 +191,12 @@ class JudgingAgent extends Agent {
       socket.destroy(Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }));
     });
     socket.once('error', finish);
+    socket.once('lookup', () => {
+      began = performance.now();
+    });
+    socket.once('connect', () => {
+      this.roundTrip = Math.min(this.roundTrip ?? Infinity, performance.now() - began);
+    });
     socket.once('secureConnect', () => {
       finish(distrust(socket, this.trust, name));
     });

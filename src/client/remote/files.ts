@@ -12,6 +12,13 @@ const looked = z.union([directoryPage, fileInfo]);
 const TUS = { 'Tus-Resumable': '1.0.0' } as const;
 const TUS_TYPE = { ...TUS, 'Content-Type': 'application/offset+octet-stream' } as const;
 
+/** A stream that is one of several on a poor link: 128 kbit/s are enough. */
+const SLOWEST_BYTES_MILLISECOND = 16;
+
+function allowanceOf(bytes: number): number {
+  return Math.ceil(bytes / SLOWEST_BYTES_MILLISECOND);
+}
+
 export interface RangeWish {
   readonly path: string;
   readonly version: string | null;
@@ -79,7 +86,7 @@ export class RemoteFiles {
     const tag = version === null ? {} : { 'If-Range': `"${version}"` };
     const ranged = size > 0 ? { ...tag, Range: `bytes=${start}-${end - 1}` } : {};
     const { status, headers, bytes } = await this.bytes({
-      ...{ method: 'GET', path: addressOf('content', path), headers: ranged },
+      ...{ method: 'GET', path: addressOf('content', path), headers: ranged, allowance: allowanceOf(end - start) },
     });
     const whole = size === 0 ? status === 200 : headers['content-range'] === `bytes ${start}-${end - 1}/${size}`;
     if (!whole || bytes.length !== end - start)
@@ -91,17 +98,32 @@ export class RemoteFiles {
   async put(path: string, body: Buffer): Promise<void> {
     const digest = createHash('sha256').update(body).digest('base64');
     const headers = { 'Content-Type': 'application/octet-stream', 'Repr-Digest': `sha-256=:${digest}:` };
-    await this.bytes({ method: 'PUT', path: addressOf('content', path), headers, body });
+    const allowance = allowanceOf(body.length);
+    await this.bytes({ method: 'PUT', path: addressOf('content', path), headers, body, allowance });
   }
 
   /** Begins a resumable upload; its address. */
-  async beginUpload(path: string, length: number): Promise<string> {
-    const metadata = `path ${Buffer.from(path).toString('base64')}`;
+  beginUpload(path: string, length: number): Promise<string> {
+    return this.create(length, { path }, {});
+  }
+
+  /** One that is in progress, however it began, from `offset`; its address. `not-found` when it is not there any more. */
+  takeUp(path: string, length: number, upload: string, offset: number): Promise<string> {
+    return this.create(length, { path, upload }, { 'Upload-Offset': String(offset) });
+  }
+
+  private async create(length: number, metadata: object, more: Readonly<Record<string, string>>): Promise<string> {
+    const pairs = Object.entries(metadata).map(
+      ([key, value]) => `${key} ${Buffer.from(String(value)).toString('base64')}`,
+    );
     const { headers } = await this.bytes({
       ...{ method: 'POST', path: '/api/v1/tus' },
-      headers: { ...TUS, 'Upload-Length': String(length), 'Upload-Metadata': metadata },
+      headers: { ...TUS, 'Upload-Length': String(length), 'Upload-Metadata': pairs.join(','), ...more },
     });
     const { location = '' } = headers;
+    const taken = headers['upload-offset'];
+    // An older server does not know of taking up, and has begun another one.
+    if (more['Upload-Offset'] !== taken) throw new WaybillError('not-found', 'the upload is not taken up there');
     if (/^\/api\/v1\/tus\/[A-Za-z0-9_-]+$/.test(location)) return location;
     throw new WaybillError('internal', 'the server names no address for the upload');
   }
@@ -115,10 +137,13 @@ export class RemoteFiles {
     return null;
   }
 
-  async append(address: string, offset: number, body: Buffer, digest: Buffer): Promise<number> {
-    const { headers } = await this.bytes({
-      ...{ method: 'PATCH', path: address, body },
+  /** A part that comes before its turn waits there. */
+  async append(address: string, offset: number, body: Buffer, digest: Buffer, stop?: AbortSignal): Promise<number> {
+    const { headers } = await this.api.bytes({
+      ...{ method: 'PATCH', path: address, body, allowance: allowanceOf(body.length) },
+      signal: stop === undefined ? this.signal : AbortSignal.any([this.signal, stop]),
       headers: {
+        'Waybill-Ahead': 'wait',
         ...{ ...TUS_TYPE, 'Upload-Offset': String(offset) },
         'Upload-Checksum': `sha256 ${digest.toString('base64')}`,
       },

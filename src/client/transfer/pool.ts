@@ -19,6 +19,36 @@ export async function pool<T>(width: number, all: Iterable<T>, work: (one: T) =>
   if (state.failed !== null) throw state.failed.error;
 }
 
+/** So many at once, first come, first served. */
+export class Permits {
+  private free: number;
+  private readonly waiting: (() => void)[] = [];
+
+  constructor(free: number) {
+    this.free = free;
+  }
+
+  async take(): Promise<void> {
+    if (this.free > 0) this.free--;
+    else await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  give(): void {
+    const next = this.waiting.shift();
+    if (next === undefined) this.free++;
+    else next();
+  }
+
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    await this.take();
+    try {
+      return await work();
+    } finally {
+      this.give();
+    }
+  }
+}
+
 /** Work that is not waited for one by one: `add` waits while too much is under way. */
 export class Backlog {
   private readonly most: number;

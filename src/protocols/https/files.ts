@@ -24,7 +24,11 @@ function entryOf(name: string, of: Attributes): FileEntry {
 }
 
 export function infoOf(path: string, of: Attributes): FileInfo {
-  return { ...entryOf(lastName(path), of), path, version: of.partial ? null : (of.version ?? null) };
+  const { partial, version = null } = of;
+  return {
+    ...{ ...entryOf(lastName(path), of), path },
+    ...{ version: partial ? null : version, upload: partial ? version : null },
+  };
 }
 
 async function get(exchange: Exchange): Promise<void> {

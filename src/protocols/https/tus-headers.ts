@@ -29,6 +29,14 @@ export function pathOf(metadata: string | undefined): string {
   return plainPath(childOf(plainPath(directory), name));
 }
 
+/** "upload": one that is in progress already, as FileInfo names it. Null: a new one. */
+export function uploadOf(metadata: string | undefined): string | null {
+  const named = fieldsOf(metadata ?? '').get('upload');
+  if (named === undefined) return null;
+  if (isId(named)) return named;
+  throw new WaybillError('not-found', 'there is no such upload');
+}
+
 export function fieldsOf(metadata: string): Map<string, string> {
   if (metadata.length > METADATA_MAX) throw new WaybillError('too-large', 'Upload-Metadata is too long');
   const fields = new Map<string, string>();
@@ -78,7 +86,10 @@ export function checksumOf(header: string | undefined): Checksum | null {
 export interface UploadAddress {
   readonly upload: string;
   readonly length: number;
-  /** The version that stood at the path when the upload began: another one there is the upload, complete. */
+  /**
+   * The version that stood at the path when the upload began: another one there is the upload, complete. The upload's own
+   * id where that is not known.
+   */
   readonly base: string | null;
   readonly path: string;
 }

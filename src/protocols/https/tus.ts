@@ -8,8 +8,10 @@ import { asWaybillError, WaybillError } from '../../base/errors.ts';
 import type { Attributes } from '../../broker/calls.ts';
 import type { UploadingFile } from '../../transfer/transfer.ts';
 import type { Exchange } from './exchange.ts';
+import { inTurn } from './ahead-of-turn.ts';
 import { creatable } from './paths.ts';
 import { StatusError } from './status-error.ts';
+import { checkOffset, otherBytes } from './tus-failures.ts';
 import {
   amountOf,
   CHECKSUMS,
@@ -19,6 +21,7 @@ import {
   parseAddress,
   pathOf,
   TUS_VERSION,
+  uploadOf,
 } from './tus-headers.ts';
 import type { Checksum, UploadAddress } from './tus-headers.ts';
 import { writingAlone } from './writing.ts';
@@ -27,10 +30,13 @@ const PLACE = '/api/v1/tus';
 const STREAM = 'application/offset+octet-stream';
 /** As long as files/ keeps an upload that nobody goes on with. */
 const EXPIRY_SECONDS = 7 * 86_400;
-const CHECKSUM_MISMATCH = 460;
+const PIECE = 256 * 1024;
 /** A client whose connection broke comes again before what it broke is put away: so long it waits, instead of hearing 423. */
 const PUT_AWAY_MILLISECONDS = 3000;
 const PUT_AWAY_STEP_MILLISECONDS = 50;
+
+/** What is written: the body of the request, or a part that came before its turn. */
+type Body = (each: (piece: Buffer) => Promise<void>) => Promise<void>;
 
 function begin(exchange: Exchange): void {
   exchange.response.setHeader('Tus-Resumable', TUS_VERSION);
@@ -54,8 +60,15 @@ async function create(exchange: Exchange): Promise<void> {
   if (exchange.header('upload-defer-length') !== undefined || exchange.header('upload-concat') !== undefined)
     throw new WaybillError('request-invalid', 'lengths that come later and parallel parts are not offered');
   const length = amountOf('Upload-Length', exchange.header('upload-length'));
-  const path = creatable(pathOf(exchange.header('upload-metadata')));
+  const metadata = exchange.header('upload-metadata');
+  const path = creatable(pathOf(metadata));
   const withBody = exchange.header('content-type') !== undefined;
+  const begun = uploadOf(metadata);
+  if (begun !== null) {
+    if (withBody) throw new WaybillError('request-invalid', 'an upload is taken up without bytes');
+    await writingAlone(exchange.member, path, () => goOnByTus(exchange, { upload: begun, length, base: begun, path }));
+    return;
+  }
   if (withBody) checkType(exchange);
   const checksum = checksumOf(exchange.header('upload-checksum'));
   await writingAlone(exchange.member, path, async () => {
@@ -68,6 +81,32 @@ async function create(exchange: Exchange): Promise<void> {
       ...(withBody ? { 'Upload-Offset': String(offset) } : {}),
       ...(offset < length ? expiry(Date.now() / 1000) : {}),
     });
+  });
+}
+
+/**
+ * An upload that began by another way, as UDP, gets an address of tus. Its end is not known before, so its bytes are cut
+ * where the client has verified them.
+ */
+async function goOnByTus(exchange: Exchange, address: UploadAddress): Promise<void> {
+  const { partial, version } = (await statOrNull(exchange, address.path)) ?? {};
+  if (partial !== true || version !== address.upload) throw gone();
+  const file = await takeUp(exchange, address);
+  const size = file.stat().size;
+  const named = exchange.header('upload-offset');
+  const offset = named === undefined ? size : amountOf('Upload-Offset', named);
+  try {
+    checkLength(0, size, address.length);
+    if (offset > size) checkOffset(offset, size);
+  } catch (error) {
+    await file.suspend();
+    throw error;
+  }
+  await keep(file, offset < size ? offset : null);
+  exchange.sendEmpty(201, {
+    Location: `${PLACE}/${formatAddress(address)}`,
+    'Upload-Offset': String(offset),
+    ...expiry(Date.now() / 1000),
   });
 }
 
@@ -91,14 +130,27 @@ async function patch(exchange: Exchange): Promise<void> {
   const checksum = checksumOf(exchange.header('upload-checksum'));
   await writingAlone(exchange.member, address.path, async () => {
     const found = await progressOf(exchange, address);
+    const write = async (body?: Body): Promise<void> => {
+      const end = await goOn(exchange, address, offset, checksum, body);
+      exchange.sendEmpty(204, {
+        'Upload-Offset': String(end),
+        ...(end < address.length ? expiry(Date.now() / 1000) : {}),
+      });
+    };
+    if (offset > found.offset && checksum !== null && exchange.header('waybill-ahead') === 'wait') {
+      const progress = async (): Promise<number> => (await progressOf(exchange, address)).offset;
+      const ahead = { offset, length: address.length, checksum, progress };
+      if (await inTurn(exchange, ahead, (part) => write((each) => inPieces(part, each)))) return;
+    }
     checkOffset(offset, found.offset);
     // Complete already: the answer to the last bytes was lost.
-    const end = found.touched === null ? offset : await goOn(exchange, address, offset, checksum);
-    exchange.sendEmpty(204, {
-      'Upload-Offset': String(end),
-      ...(end < address.length ? expiry(Date.now() / 1000) : {}),
-    });
+    if (found.touched === null) exchange.sendEmpty(204, { 'Upload-Offset': String(offset) });
+    else await write();
   });
+}
+
+async function inPieces(part: Buffer, each: (piece: Buffer) => Promise<void>): Promise<void> {
+  for (let at = 0; at < part.length; at += PIECE) await each(part.subarray(at, at + PIECE));
 }
 
 async function goOn(
@@ -106,6 +158,7 @@ async function goOn(
   address: UploadAddress,
   offset: number,
   checksum: Checksum | null,
+  body?: Body,
 ): Promise<number> {
   const file = await takeUp(exchange, address);
   try {
@@ -114,7 +167,7 @@ async function goOn(
     await file.suspend();
     throw error;
   }
-  return receive(exchange, file, address, checksum);
+  return receive(exchange, file, address, checksum, body);
 }
 
 async function remove(exchange: Exchange): Promise<void> {
@@ -135,9 +188,14 @@ async function progressOf(
   const { upload, length, base, path } = address;
   const there = await statOrNull(exchange, path);
   if (there?.partial === true && there.version === upload) return { offset: there.size, touched: there.mtime };
-  const other = there?.partial === false && there.version !== undefined && there.version !== base;
+  // One that was taken up knows no version from before: it is not complete for all that could be said.
+  const other = there?.partial === false && there.version !== undefined && there.version !== base && base !== upload;
   if (other && there.size === length) return { offset: length, touched: null };
-  throw new WaybillError('not-found', 'the upload has expired, was given up, or another one took its place');
+  throw gone();
+}
+
+function gone(): WaybillError {
+  return new WaybillError('not-found', 'the upload has expired, was given up, or another one took its place');
 }
 
 async function takeUp(exchange: Exchange, { path, upload }: UploadAddress): Promise<UploadingFile> {
@@ -165,6 +223,7 @@ async function receive(
   file: UploadingFile,
   address: UploadAddress,
   checksum: Checksum | null | false,
+  body: Body = (each) => exchange.body(each),
 ): Promise<number> {
   const start = file.stat().size;
   const hash = checksum === null || checksum === false ? null : createHash(checksum.algorithm);
@@ -172,14 +231,13 @@ async function receive(
   try {
     if (checksum !== false) {
       checkLength(Number(exchange.header('content-length') ?? 0), at, address.length);
-      await exchange.body(async (chunk) => {
+      await body(async (chunk) => {
         checkLength(chunk.length, at, address.length);
         hash?.update(chunk);
         await file.write(at, chunk);
         at += chunk.length;
       });
-      if (checksum !== null && hash !== null && !timingSafeEqual(hash.digest(), checksum.value))
-        throw new StatusError(CHECKSUM_MISMATCH, new WaybillError('checksum-mismatch', 'the bytes are other ones'));
+      if (checksum !== null && hash !== null && !timingSafeEqual(hash.digest(), checksum.value)) throw otherBytes();
     }
   } catch (error) {
     // Bytes that came under a checksum count only when it holds; others are kept as far as they came.
@@ -200,11 +258,6 @@ async function keep(file: UploadingFile, size: number | null): Promise<void> {
 
 function checkLength(more: number, at: number, length: number): void {
   if (at + more > length) throw new WaybillError('too-large', 'more bytes than Upload-Length says');
-}
-
-function checkOffset(asked: number, actual: number): void {
-  if (asked !== actual)
-    throw new StatusError(409, new WaybillError('offset-invalid', `the upload is at ${actual}, not at ${asked}`));
 }
 
 function checkType(exchange: Exchange): void {

@@ -195,6 +195,57 @@ suite('resumable uploads (tus)', () => {
     assert.equal(await offsetOf(headers.location), '0');
   });
 
+  test('an upload in progress is taken up by its id: cut where the client says, by its account alone', async () => {
+    const content = randomBytes(500_000);
+    const begun = await create('/in/taken-up', content.length);
+    await patch(begun.headers.location, 0, content.subarray(0, 300_000));
+    const info = (await scene.ask('GET', '/api/v1/files/in/taken-up')).json<{ upload: string; version: null }>();
+    assert.deepEqual([info.version, info.upload.length], [null, 32]);
+    const takeUp = (upload: string, offset: string, more: Asked = {}) =>
+      create('/in/taken-up', content.length, {
+        ...more,
+        headers: {
+          'upload-metadata': `path ${base64('/in/taken-up')},upload ${base64(upload)}`,
+          'upload-offset': offset,
+          ...more.headers,
+        },
+      });
+    assert.equal((await takeUp(info.upload, '0', { by: await scene.person() })).status, 404);
+    assert.equal((await takeUp('0'.repeat(32), '0')).status, 404);
+    assert.equal((await takeUp('x', '0')).status, 404);
+    assert.equal((await takeUp(info.upload, '300001')).status, 409);
+    assert.equal((await takeUp(info.upload, '0', { headers: { 'upload-length': '299999' } })).status, 413);
+    const { status, headers } = await takeUp(info.upload, '200000', { by: scene.again(anna) });
+    assert.deepEqual([status, headers['upload-offset']], [201, '200000']);
+    assert.equal(await offsetOf(headers.location), '200000');
+    assert.equal((await patch(headers.location, 200_000, content.subarray(200_000))).status, 204);
+    assert.ok((await contentOf('/in/taken-up')).equals(content));
+    // What stands there now may be any other version of this size: only who knew the one before can tell.
+    assert.equal((await tus('HEAD', headers.location ?? '')).status, 404);
+  });
+
+  test('parts over several connections at once wait for their turn', async () => {
+    const content = randomBytes(4 * 2 ** 20);
+    const { headers } = await create('/in/ahead', content.length);
+    const MiB = 2 ** 20;
+    const part = (at: number, more: Record<string, string> = {}, bytes = content.subarray(at * MiB, (at + 1) * MiB)) =>
+      patch(headers.location, at * MiB, bytes, {
+        'upload-checksum': `sha256 ${createHash('sha256').update(bytes).digest('base64')}`,
+        'waybill-ahead': 'wait',
+        ...more,
+      });
+    const wrong = { 'upload-checksum': `sha256 ${base64(Buffer.alloc(32))}` };
+    assert.equal((await part(2, wrong)).status, 460);
+    assert.equal((await part(2, { 'waybill-ahead': 'no' })).status, 409);
+    assert.equal((await part(3, {}, Buffer.alloc(MiB + 1))).status, 409, 'beyond the end');
+    const answers = await Promise.all([part(3), part(2), part(1), part(0)]);
+    assert.deepEqual(
+      answers.map(({ status, headers: of }) => [status, of['upload-offset']]),
+      [4, 3, 2, 1].map((end) => [204, String(end * MiB)]),
+    );
+    assert.ok((await contentOf('/in/ahead')).equals(content));
+  });
+
   test('metadata names the place, and nothing else', async () => {
     const named = (metadata: string) => create('/x', 5, { headers: { 'upload-metadata': metadata } });
     assert.equal((await named(`directory ${base64('/in')},filename ${base64('a b')}`)).status, 201);
