@@ -37,6 +37,8 @@ export interface Ready {
   readonly enrol: string | null;
   /** What pins the key of HTTPS, for --trust; null where it is not served. */
   readonly tlsKey: string | null;
+  /** Of connections of SFTP and HTTPS; null: left to the system. */
+  readonly tcpCongestion: string | null;
   /** Whether this start made the data folder's content. */
   readonly created: boolean;
   readonly fronts: readonly number[];
@@ -107,11 +109,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       first,
       enrol: origin === null || secret === null ? secret : enrolmentLink(origin, secret),
       tlsKey: broker.tlsKey,
+      tcpCongestion: broker.tcpCongestion,
       created,
       fronts: broker.frontPids,
       sftp: firstAddress(listeners, rooms.hostKeys),
     };
-    log.info({ listeners, fronts: broker.frontCount, recovered: rooms.files.recovered }, 'ready');
+    const { frontCount: fronts, tcpCongestion } = broker;
+    log.info({ listeners, fronts, tcpCongestion, recovered: rooms.files.recovered }, 'ready');
     return {
       ready,
       stop: takeDown,

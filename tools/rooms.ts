@@ -147,6 +147,8 @@ export const ROOMS: readonly Room[] = [
     room: 'udp/driver',
     imports: ['udp/wire', 'udp/congestion', 'udp/engine', 'udp/native', 'udp/crypto', 'udp/socket'],
   },
+  // Of connections, by the same calls of the system.
+  { room: 'tcp', imports: ['udp/native', 'udp/socket', 'base'] },
   // Signs; the process with the network only carries.
   { room: 'acme', imports: ['base'] },
   { room: 'sshkeys', imports: ['base'] },

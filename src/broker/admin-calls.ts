@@ -310,6 +310,8 @@ export const ADMIN_CALLS = {
       https: z.array(z.object({ host: z.string(), port: count })),
       /** "sha256/" and the SHA-256 of the key of HTTPS in base64, for --trust; null where it is not served. */
       tlsKey: z.string().nullable(),
+      /** Of connections of SFTP and HTTPS; null: left to the system. */
+      tcpCongestion: z.string().nullable(),
       fronts: count,
       connections: count,
       sessions: count,

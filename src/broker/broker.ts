@@ -63,6 +63,8 @@ export interface BrokerParts {
   readonly retries: Retries;
   readonly tenantName: (tenant: string) => string | null;
   readonly fronts: { readonly size: number; readonly args: readonly string[] };
+  /** Told of each socket that connections are accepted from; null: nothing is set on them. */
+  readonly listening?: { readonly control: string | null; opened(descriptor: number): void } | null;
   /** Null where HTTPS is not served. */
   readonly https: { readonly size: number; readonly args: readonly string[]; readonly tls: TlsIdentity } | null;
   /** Null where there are no fast transfers. Without an address of their own they take the first of HTTPS, once somebody asks. */
@@ -195,6 +197,11 @@ export class Broker {
     return this.tls === null ? null : keyPin(this.tls.certificate);
   }
 
+  /** Congestion control of connections; null: left to the system. */
+  get tcpCongestion(): string | null {
+    return this.parts.listening?.control ?? null;
+  }
+
   /** Of fast transfers; 0: not opened yet. Null where there are none. */
   get fastPort(): number | null {
     return this.fastPool === null ? null : this.fast.listening;
@@ -248,6 +255,9 @@ export class Broker {
       penalties,
       log: parts.log,
       ...(parts.proxies === undefined ? {} : { proxies: parts.proxies }),
+      opened: (descriptor) => {
+        parts.listening?.opened(descriptor);
+      },
       full: () => connections.count >= parts.limits.connections,
       give: (socket, arrival) => pool?.give(socket, arrival) ?? false,
     });

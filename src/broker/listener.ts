@@ -8,7 +8,7 @@ import { WaybillError } from '../base/errors.ts';
 import type { Networks } from '../base/addresses.ts';
 import type { Log } from '../base/log.ts';
 import type { Arrival, Profile } from './connections.ts';
-import { readProxyHeader } from './proxy-reader.ts';
+import { descriptorOf, readProxyHeader } from './proxy-reader.ts';
 import { sourceOf } from './penalties.ts';
 import type { Penalties, Startups } from './penalties.ts';
 
@@ -22,6 +22,8 @@ export interface ListenerParts {
   readonly log: Log;
   /** Whose word on the client's address counts (PROXY protocol). */
   readonly proxies?: Networks;
+  /** It listens; a moment later it accepts. */
+  readonly opened?: (descriptor: number) => void;
   /** Whether the server holds all the connections that it may. */
   full(): boolean;
   /** False when nobody can take it now. */
@@ -59,6 +61,8 @@ export class Listener {
     this.server.on('error', (err) => {
       this.parts.log.error({ err }, 'a connection could not be accepted');
     });
+    const descriptor = descriptorOf(this.server);
+    if (descriptor !== null) this.parts.opened?.(descriptor);
     const bound = this.server.address() as AddressInfo;
     return { host: bound.address, port: bound.port };
   }

@@ -4,7 +4,7 @@
  * never block, and one that has nothing yet is looked at again.
  */
 import { readSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { bytesWanted, parseProxyHeader, ProxyHeaderRefused } from './proxy-header.ts';
 import type { ProxyHeader } from './proxy-header.ts';
 
@@ -62,7 +62,7 @@ function readOn(fd: number, have: Buffer): Buffer {
 }
 
 /** libuv's handle names its descriptor on every POSIX system; without one no proxy can be trusted. */
-function descriptorOf(socket: Socket): number | null {
+export function descriptorOf(socket: Socket | Server): number | null {
   const { _handle: handle } = socket as unknown as { _handle?: { fd?: unknown } | null };
   return typeof handle?.fd === 'number' && handle.fd >= 0 ? handle.fd : null;
 }

@@ -19,6 +19,7 @@ import {
   budgetAmounts,
   byteCount,
   certifiedName,
+  congestionControl,
   fastAddress,
   filePath,
   httpsAddress,
@@ -85,6 +86,12 @@ export const OPTIONS = {
     fallback: 'best',
     doc: 'How datagrams are moved: by batches of the system where that works here, or one by one without foreign code in the process.',
     check: oneOf('best', 'dgram'),
+  },
+  'tcp-congestion': {
+    value: 'auto|system|NAME',
+    fallback: 'auto',
+    doc: 'Congestion control of connections of SFTP and HTTPS. auto: bbr where net.ipv4.tcp_allowed_congestion_control has it, otherwise as the system does; system: nothing is set; or a name that the kernel has, as bbr or cubic.',
+    check: congestionControl,
   },
   'https-origin': {
     value: 'https://HOST[:PORT]',

@@ -100,6 +100,12 @@ export function oneOf<const T extends string>(...choices: readonly T[]): (text: 
   };
 }
 
+/** A name of the kernel's, of 15 characters at the most; `auto` and `system` are words of ours. */
+export function congestionControl(text: string): string {
+  if (!/^[a-z0-9_-]{1,15}$/.test(text)) throw new NotAllowed('auto, system, or a name as bbr or cubic');
+  return text;
+}
+
 export function yesOrNo(text: string): boolean {
   if (text === 'true' || text === 'yes' || text === '1') return true;
   if (text === 'false' || text === 'no' || text === '0') return false;

@@ -50,6 +50,7 @@ export async function startAdministration(
       sftp: listeners.filter(({ profile }) => profile !== 'https').map(({ host, port }) => ({ host, port })),
       https: listeners.filter(({ profile }) => profile === 'https').map(({ host, port }) => ({ host, port })),
       tlsKey: broker.tlsKey,
+      tcpCongestion: broker.tcpCongestion,
       fronts: broker.frontCount,
       connections: connections.count,
       sessions: connections.list().length,

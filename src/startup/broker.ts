@@ -18,6 +18,7 @@ import { justShown } from '../broker/web-handlers.ts';
 import type { ServerOptions } from '../config/options.ts';
 import manifest from '../../package.json' with { type: 'json' };
 import { httpsAddresses } from './https.ts';
+import { openListeningSockets } from '../tcp/listening-sockets.ts';
 import type { Rooms } from './rooms.ts';
 import type { Undo } from './undo.ts';
 
@@ -90,6 +91,7 @@ export async function startBroker(
       size: options.fronts,
       args: frontArguments(folders, FRONT_ENTRY),
     },
+    listening: await openListeningSockets(options['tcp-congestion'], log),
     https: tls === null ? null : { size: options.fronts, args: frontArguments(folders, HTTPS_ENTRY, 'https'), tls },
     fast: fastOf(options, folders),
     limits: {

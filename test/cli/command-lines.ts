@@ -134,6 +134,7 @@ export const ANSWERS: Readonly<Record<keyof typeof ADMIN_CALLS, unknown>> = {
     sftp: [{ host: '::1', port: 2022 }],
     https: [{ host: '::1', port: 8443 }],
     tlsKey: 'sha256/x',
+    tcpCongestion: null,
     fronts: 2,
     connections: 1,
     sessions: 1,

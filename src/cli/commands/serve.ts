@@ -31,7 +31,7 @@ export const SERVE_COMMAND = command({
   doc: 'Run the server on a data folder. The first start makes everything that it needs.',
   details: [
     'Each option can also be given in the environment as WAYBILL_ and its name in capitals (WAYBILL_LOG_LEVEL), or in a JSON file named by --config. The command line wins over the environment, the environment over the file.',
-    'With --json prints one line when it is ready: {"event":"ready","sftp":{"host","port","fingerprints"},"https":[{"host","port"}],"tlsKey","first":{"tenant","login","key","folder"},"enrol"}; `enrol` is the link by which the first administrator enrols (without HTTPS its secret), null once it was used. SIGTERM and Ctrl-C end it cleanly.',
+    'With --json prints one line when it is ready: {"event":"ready","sftp":{"host","port","fingerprints"},"https":[{"host","port"}],"tlsKey","tcpCongestion","first":{"tenant","login","key","folder"},"enrol"}; `enrol` is the link by which the first administrator enrols (without HTTPS its secret), null once it was used; `tcpCongestion` is null where it is left to the system. SIGTERM and Ctrl-C end it cleanly.',
   ],
   arguments: {},
   options: SERVE_OPTIONS,
@@ -73,7 +73,8 @@ async function announce({ ready }: RunningServer, context: Context): Promise<voi
   });
   const shown = first === null ? null : { ...first, key: path.resolve(first.key) };
   const https = listeners.filter(({ profile }) => profile === 'https').map(({ host, port }) => ({ host, port }));
-  context.output.answer({ event: 'ready', sftp, https, tlsKey: ready.tlsKey, first: shown, enrol }, text);
+  const { tlsKey, tcpCongestion } = ready;
+  context.output.answer({ event: 'ready', sftp, https, tlsKey, tcpCongestion, first: shown, enrol }, text);
 }
 
 /** Listens from before the start, so that a signal during it ends the server as soon as it stands. */

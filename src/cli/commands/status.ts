@@ -9,10 +9,11 @@ export const STATUS_COMMAND = command({
     const status = await server.call('server.status', {});
     const addresses = status.sftp.map(({ host, port }) => `${host}:${port}`).join(', ');
     const web = status.https.map(({ host, port }) => `${host}:${port}`).join(', ');
+    const control = status.tcpCongestion === null ? '' : `; congestion control ${status.tcpCongestion}`;
     const people = [
       `Waybill ${status.version} runs as process ${status.pid} since ${status.started}.`,
       ...(status.tlsKey === null ? [] : [`HTTPS on ${web}; its key is ${status.tlsKey}`]),
-      `SFTP on ${addresses}; ${status.fronts} fronts, ${status.connections} connections, ${status.sessions} sessions.`,
+      `SFTP on ${addresses}; ${status.fronts} fronts, ${status.connections} connections, ${status.sessions} sessions${control}.`,
     ];
     output.answer(status, people.join('\n'));
   },

@@ -9,6 +9,7 @@ export interface Libc {
   bind(fd: number, name: Buffer, length: number): number;
   getsockname(fd: number, name: Buffer, length: Buffer): number;
   setsockopt(fd: number, level: number, option: number, value: Buffer, length: number): number;
+  getsockopt(fd: number, level: number, option: number, value: Buffer, length: Buffer): number;
   sendmsg(fd: number, message: bigint, flags: number): bigint;
   recvmmsg(fd: number, messages: bigint, count: number, flags: number, timeout: bigint): number;
   ppoll(descriptors: bigint, count: bigint, timeout: bigint, mask: bigint): number;
@@ -33,6 +34,7 @@ const SIGNATURES = {
   bind: { return: 'int32', arguments: ['int32', 'buffer', 'uint32'] },
   getsockname: { return: 'int32', arguments: ['int32', 'buffer', 'buffer'] },
   setsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'buffer', 'uint32'] },
+  getsockopt: { return: 'int32', arguments: ['int32', 'int32', 'int32', 'buffer', 'buffer'] },
   sendmsg: { return: 'int64', arguments: ['int32', 'pointer', 'int32'] },
   recvmmsg: { return: 'int32', arguments: ['int32', 'pointer', 'uint32', 'int32', 'pointer'] },
   ppoll: { return: 'int32', arguments: ['pointer', 'uint64', 'pointer', 'pointer'] },
