@@ -87,6 +87,37 @@ for (const backend of ['best', 'dgram'] as const)
       socket.close();
     });
 
+    test('datagrams that may gather come together, and waking ends that too', async () => {
+      const [{ socket: a }, { socket: b }] = [
+        await openSocket('127.0.0.1', 0, backend),
+        await openSocket('127.0.0.1', 0, backend),
+      ];
+      try {
+        const slab = run(a, 40, 100, 100);
+        const to = a.peer('127.0.0.1', b.port);
+        // One call of the system each, so that nothing merges them.
+        for (let at = 0; at < slab.length; at += 100) a.send(to, slab, at, 100, 100);
+        let [turns, bytes] = [0, 0];
+        for (; bytes < slab.length && turns < 100; turns++)
+          await b.receive(
+            50,
+            (_, __, length) => {
+              bytes += length;
+            },
+            2,
+          );
+        assert.equal(bytes, slab.length);
+        if (backend === 'best') assert.equal(turns, 1);
+        b.wake();
+        await b.receive(60_000, () => assert.fail('nothing was sent'), 50_000);
+        // Longer than the whole wait: then that is over with it.
+        await b.receive(0.2, () => assert.fail('nothing was sent'), 60_000);
+      } finally {
+        a.close();
+        b.close();
+      }
+    });
+
     test('what cannot be had says so, and what nobody hears is lost in silence', async () => {
       const { socket } = await openSocket('127.0.0.1', 0, backend);
       await assert.rejects(openSocket('127.0.0.1', socket.port, backend), /EADDRINUSE/);

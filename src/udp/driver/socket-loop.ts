@@ -2,7 +2,7 @@
  * Drives the engines of one socket: datagrams in, datagrams out in runs of one size, then sleep until the earliest of them
  * has something to do. Nothing here looks into a datagram but for whose it is.
  */
-import type { DatagramSocket, Peer } from '../socket/datagram-socket.ts';
+import type { Arrived, DatagramSocket, Peer } from '../socket/datagram-socket.ts';
 import { CONNECTION_ID_LENGTH, DATAGRAM_MAX, HEADER_LENGTH } from '../wire/sizes.ts';
 import type { Lane } from './lane.ts';
 
@@ -11,6 +11,13 @@ const SLAB_BYTES = 65_536 + 2 * DATAGRAM_MAX;
 const WAIT_MAX = 1000;
 /** Between two looks at what arrived: a sender with much to say must still hear. */
 const RUNS_A_TURN = 16;
+/** Microseconds. */
+const GATHER_MOST = 2000;
+const GATHER_LEAST = 100;
+/** Of the time between two feedbacks. */
+const GATHER_SHARE = 2;
+/** Of the few hundred datagrams that a socket holds whose buffer was not enlarged. */
+const GATHER_BYTES = 65_536;
 const CONNECTION_ID_AT = HEADER_LENGTH - CONNECTION_ID_LENGTH;
 
 export class SocketLoop {
@@ -24,10 +31,17 @@ export class SocketLoop {
   private readonly kept = new Set<Peer>();
   private pathsMade = 0;
   private readonly touched = new Set<Lane>();
+  /** Bytes of this turn, and microseconds that datagrams have to gather in the next. */
+  private taken = 0;
+  private gather = 0;
+  private readonly arrived: Arrived;
 
   constructor(socket: DatagramSocket) {
     this.socket = socket;
     this.slab = socket.slab(SLAB_BYTES);
+    this.arrived = (slab, offset, length, size, from) => {
+      this.take(slab, offset, length, size, from);
+    };
   }
 
   static now(): number {
@@ -69,12 +83,24 @@ export class SocketLoop {
     const more = this.produceAll(SocketLoop.now());
     const due = more ? 0 : Math.min(this.dueAt(), wakeMost);
     const wait = Math.min(WAIT_MAX, Math.max(0, (due - SocketLoop.now()) / 1000));
-    const waiting = this.socket.receive(wait, (slab, offset, length, size, from) => {
-      this.take(slab, offset, length, size, from);
-    });
+    this.taken = 0;
+    const waiting = this.socket.receive(wait, this.arrived, this.gather / 1000);
     if (waiting !== undefined) await waiting;
+    this.gather = this.gatherNext();
     for (const lane of this.touched) lane.arrived();
     this.touched.clear();
+  }
+
+  /**
+   * A wake-up for each datagram costs several times the datagram. While they come they gather, for a part of the time in which
+   * nobody would hear of them anyway; less long when much comes: not every system lets us have large buffers.
+   */
+  private gatherNext(): number {
+    if (this.touched.size === 0) return 0;
+    if (this.taken > GATHER_BYTES) return this.gather / 2;
+    let most = GATHER_MOST;
+    for (const { engine } of this.touched) most = Math.min(most, engine.feedbackInterval / GATHER_SHARE);
+    return Math.min(most, Math.max(this.gather * 2, GATHER_LEAST));
   }
 
   /** Tells every user what is due, and forgets streams that are over. */
@@ -90,6 +116,7 @@ export class SocketLoop {
 
   private take(slab: Buffer, offset: number, length: number, size: number, from: Peer): void {
     const now = SocketLoop.now();
+    this.taken += length;
     for (let at = 0; at < length; at += size) {
       const one = Math.min(size, length - at);
       if (one < HEADER_LENGTH) continue;

@@ -104,6 +104,11 @@ export class TransferReceiver {
     return this.pausedNow;
   }
 
+  /** Microseconds between two feedbacks, as the sender asks for them now. */
+  get feedbackInterval(): number {
+    return FEEDBACK_UNIT_US << this.exponent;
+  }
+
   get isDone(): boolean {
     return this.connection.ended !== null;
   }

@@ -56,8 +56,13 @@ export interface SenderOptions {
   readonly silenceLimit?: number;
 }
 
-/** Up to this long is sent in one go: timers are no finer, and batches are cheaper (draft-ietf-ccwg-bbr, "Send Quantum"). */
+/**
+ * Up to this long is sent in one go: timers are no finer, and batches are cheaper (draft-ietf-ccwg-bbr, "Send Quantum").
+ * Twice as long where that is little beside the round trip: a wake-up costs as much as several datagrams.
+ */
 const QUANTUM_TIME = 1000;
+const QUANTUM_TIME_LONG = 2000;
+const QUANTA_A_ROUND = 50;
 const QUANTUM_BYTES = 65_536;
 /** The longest wait between questions: for some seconds short, so that an outage is not made longer by us. */
 const PROBE_TIMEOUT_MAX = 400_000;
@@ -128,6 +133,11 @@ export class TransferSender {
 
   private pickSkip(from: number): number {
     return from + 2 + Math.floor(this.options.random() * 2 * SKIP_ABOUT_EVERY);
+  }
+
+  /** Microseconds between two feedbacks, as the sender asks for them now. */
+  get feedbackInterval(): number {
+    return FEEDBACK_UNIT_US << this.exponent;
   }
 
   get isDone(): boolean {
@@ -488,7 +498,7 @@ export class TransferSender {
     log.offset[slot] = offset;
     log.length[slot] = length;
     rate.onSent(log, slot, size, now);
-    const from = Math.max(this.nextSendAt, now - QUANTUM_TIME);
+    const from = Math.max(this.nextSendAt, now - this.quantumTime());
     this.nextSendAt = from + size / this.pacingRate();
   }
 
@@ -497,7 +507,9 @@ export class TransferSender {
   }
 
   private quantumTime(): number {
-    return Math.min(QUANTUM_TIME, QUANTUM_BYTES / this.pacingRate());
+    const share = this.roundTrip.isKnown ? this.roundTrip.least / QUANTA_A_ROUND : 0;
+    const time = Math.min(QUANTUM_TIME_LONG, Math.max(QUANTUM_TIME, share));
+    return Math.min(time, QUANTUM_BYTES / this.pacingRate());
   }
 
   private produceIdle(into: Buffer, now: number): number {

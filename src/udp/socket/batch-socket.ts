@@ -48,6 +48,12 @@ const SEND_MAX = 65_507;
 const SEGMENTS_MAX = 64;
 const SLOTS = 16;
 const SLOT_BYTES = 65_536;
+/** Datagrams that come faster than they are taken must not keep what is due from going out. */
+const CALLS_A_TURN = 8;
+const WAKE_ONLY = { from: 8n, count: 1n } as const;
+const ANYTHING = { from: 0n, count: 2n } as const;
+const DATAGRAMS = 1;
+const WOKEN = 2;
 const KERNEL_BUFFER = 8 * 2 ** 20;
 
 export class BatchSocket implements DatagramSocket {
@@ -129,8 +135,26 @@ export class BatchSocket implements DatagramSocket {
     return at;
   }
 
-  receive(milliseconds: number, arrived: Arrived): void {
-    if (!this.waitFor(milliseconds)) return;
+  receive(milliseconds: number, arrived: Arrived, gather = 0): void {
+    const together = Math.min(gather, milliseconds);
+    if (together > 0) {
+      const woken = this.waitFor(WAKE_ONLY, together) !== 0;
+      if (this.takeAll(arrived) || woken || together === milliseconds) return;
+    }
+    if ((this.waitFor(ANYTHING, milliseconds - together) & DATAGRAMS) !== 0) this.takeAll(arrived);
+  }
+
+  /** False when nothing was there. */
+  private takeAll(arrived: Arrived): boolean {
+    for (let calls = 0; calls < CALLS_A_TURN; calls++) {
+      const taken = this.takeSome(arrived);
+      if (taken < SLOTS) return calls > 0 || taken > 0;
+    }
+    return true;
+  }
+
+  /** By one call of the system; of how many slots. */
+  private takeSome(arrived: Arrived): number {
     const { libc } = this.system;
     const { messages, slab, names } = this.into;
     for (let at = 0; at < SLOTS; at++) {
@@ -144,6 +168,7 @@ export class BatchSocket implements DatagramSocket {
       const name = names.buffer.subarray(at * NAME_MAX, at * NAME_MAX + NAME_LENGTH[this.family]);
       if (length > 0) arrived(slab.buffer, at * SLOT_BYTES, length, this.segmentOf(at, length), this.names.of(name));
     }
+    return count;
   }
 
   wake(): void {
@@ -184,17 +209,19 @@ export class BatchSocket implements DatagramSocket {
     for (let at = 0; at < bytes; at += size) this.sendOnce(to, start + BigInt(at), Math.min(size, bytes - at), size);
   }
 
-  private waitFor(milliseconds: number): boolean {
+  /** What came of it, as bits. */
+  private waitFor(what: typeof WAKE_ONLY | typeof ANYTHING, milliseconds: number): number {
     const { buffer, address } = this.polls;
     const nanoseconds = Math.max(0, Math.round(milliseconds * 1e6));
     buffer.writeBigUInt64LE(BigInt(Math.floor(nanoseconds / 1e9)), 16);
     buffer.writeBigUInt64LE(BigInt(nanoseconds % 1e9), 24);
     buffer.writeUInt16LE(0, 6);
     buffer.writeUInt16LE(0, 14);
-    const ready = this.system.libc.ppoll(address, 2n, address + 16n, 0n);
-    if (ready <= 0) return false;
-    if (buffer.readUInt16LE(14) !== 0) this.system.libc.read(this.wakeDescriptor, this.eight.address, 8n);
-    return buffer.readUInt16LE(6) !== 0;
+    const ready = this.system.libc.ppoll(address + what.from, what.count, address + 16n, 0n);
+    if (ready <= 0) return 0;
+    const [datagrams, woken] = [buffer.readUInt16LE(6) !== 0, buffer.readUInt16LE(14) !== 0];
+    if (woken) this.system.libc.read(this.wakeDescriptor, this.eight.address, 8n);
+    return (datagrams ? DATAGRAMS : 0) | (woken ? WOKEN : 0);
   }
 
   /** Of what was merged, how long each datagram was: the control message says it, where there is one. */
@@ -265,7 +292,7 @@ function inMessages(system: System) {
   return { slab, messages, vectors, controls, names };
 }
 
-/** Two struct pollfd, then a struct timespec. */
+/** Two struct pollfd, then a struct timespec: who waits for `wake` alone names the second of them. */
 function pollMemory(system: System, fd: number, wakeFd: number) {
   const memory = system.fixed(32);
   memory.buffer.writeInt32LE(fd, 0);

@@ -32,8 +32,11 @@ export interface DatagramSocket {
    * buffer is full. A datagram that is too long for the path counts as taken: it is lost, as any may be.
    */
   send(to: Peer, slab: Buffer, offset: number, length: number, size: number): number;
-  /** Waits for datagrams, for `wake`, or until so many milliseconds (fractions count) are over; then tells of all that are there. */
-  receive(milliseconds: number, arrived: Arrived): void | Promise<void>;
+  /**
+   * Waits for datagrams, for `wake`, or until so many milliseconds (fractions count) are over; then tells of what is there.
+   * Datagrams end no wait within the first `gather` milliseconds: they are taken together then. A backend may not do that.
+   */
+  receive(milliseconds: number, arrived: Arrived, gather?: number): void | Promise<void>;
   /** Ends a wait. */
   wake(): void;
   /** Eight bytes (a u64 of 1) written to this descriptor do the same, from any thread; null: there is none. */
