@@ -40,7 +40,10 @@ export interface Fuzzed {
 
 export interface FuzzWish {
   readonly seed: number;
+  /** At the most. */
   readonly milliseconds: number;
+  /** As many as there is time for when left out: then how fast the machine is decides what is asked. */
+  readonly rounds?: number;
   readonly roles: readonly Role[];
   readonly dictionary: (operation: Described) => Dictionary;
   /** Requests at once. */
@@ -65,7 +68,9 @@ export async function fuzz(server: RealServer, wish: FuzzWish): Promise<Fuzzed> 
   const run = new Run(server, document, wish, await secretsOf(server));
   const until = Date.now() + wish.milliseconds;
   // Whole rounds: each operation, as each role, in each kind.
-  for (let round = 0; Date.now() < until && !run.full; round++) await run.round(wish.seed + round, until);
+  const rounds = wish.rounds ?? Infinity;
+  for (let round = 0; round < rounds && Date.now() < until && !run.full; round++)
+    await run.round(wish.seed + round, until);
   return run.result();
 }
 
