@@ -1,7 +1,7 @@
 /** Fast transfer: the control channel. */
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
-import { beginDownload, beginUpload, transferState, transferTicket } from './transfers.ts';
+import { beginDownload, beginUpload, transferReadiness, transferState, transferTicket } from './transfers.ts';
 
 const wait = z
   .string()
@@ -25,6 +25,13 @@ export const TRANSFER_OPERATIONS = {
     scope: 'files:write',
     body: beginUpload,
     answers: [{ status: 201, doc: 'Where and with which keys', body: transferTicket }],
+  },
+  'transfers.ready': {
+    method: 'GET',
+    path: '/api/v1/transfers',
+    doc: 'Whether there are fast transfers here, once they can begin: asked ahead, the first one begins sooner.',
+    scope: 'signed-in',
+    answers: [{ status: 200, doc: 'Whether', body: transferReadiness }],
   },
   'transfers.get': {
     method: 'GET',

@@ -37,6 +37,13 @@ const window = z
   .meta({ description: 'Bytes that may be on the way: twice rate x round trip for full speed.' });
 const pace = {
   window,
+  roundTrip: z
+    .number()
+    .min(0)
+    .max(10_000)
+    .nullable()
+    .default(null)
+    .meta({ description: 'Milliseconds to here, as far as the client knows: how fast the sender begins.' }),
   policy: z.enum(['fair', 'low', 'high', 'fixed']).default('fair'),
   rate: z
     .number()
@@ -50,6 +57,10 @@ const oneOf = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(TRANSFE
 
 export const beginDownload = z.strictObject({ files: oneOf(downloadItem), ...pace }).meta({ id: 'BeginDownload' });
 export const beginUpload = z.strictObject({ files: oneOf(uploadItem), ...pace }).meta({ id: 'BeginUpload' });
+
+export const transferReadiness = z
+  .object({ available: z.boolean().meta({ description: 'False: files go over HTTPS here.' }) })
+  .meta({ id: 'TransferReadiness' });
 
 export const transferTicket = z
   .object({

@@ -28,6 +28,8 @@ const order = z.object({
   policy: z.enum(['fair', 'low', 'high', 'fixed']),
   /** Bits per second. */
   rate: z.number().positive().nullable(),
+  /** Milliseconds. */
+  roundTrip: z.number().min(0).max(10_000).nullable(),
   length: count,
 });
 export type FastOrder = z.infer<typeof order>;
@@ -82,6 +84,13 @@ export const FAST_CALLS = {
     records: [],
     request: z.object({ session: id, transfer: id, ...state.shape }),
     response: z.object({}),
+  },
+  'transfer.ready': {
+    who: 'session',
+    writes: false,
+    records: [],
+    request: z.object({ session: id }),
+    response: z.object({ available: z.boolean() }),
   },
   'transfer.begin': {
     who: 'session',

@@ -45,6 +45,8 @@ interface Transfer {
   readonly account: string;
   readonly connection: Connection;
   readonly session: LiveSession;
+  /** Memory of the front, in bytes. */
+  readonly window: number;
   state: FastState;
   endedAt: number | null;
   changed: () => void;
@@ -53,9 +55,17 @@ interface Transfer {
 /** Of one account, at once; each holds memory of the front. */
 const OPEN_MAX = 16;
 const ALL_MAX = 256;
+/** Of the windows of one account, and of all: whoever asks for much at once gets less of it each time. */
+const OWN_WINDOWS = 512 * 2 ** 20;
+const ALL_WINDOWS = 2 ** 31;
+const WINDOW_LEAST = 2 ** 20;
 /** How long its end can be asked for. */
 const KEPT_MILLISECONDS = 15 * 60_000;
 const END_MILLISECONDS = 5000;
+/** After its end a front closes what it counted and puts away what is left of uploads. */
+const CLOSING_MILLISECONDS = 60_000;
+/** All that its session needs: a front that somebody has taken over gets nothing else by it. */
+const SCOPE_OF = { download: 'files:read', upload: 'files:write' } as const;
 const FRESH: FastState = { state: 'open', files: 0, bytes: 0, held: null, failure: null };
 
 export class FastTransfers {
@@ -83,8 +93,9 @@ export class FastTransfers {
         this.report(transfer, { state, files, bytes, held, failure }, session);
         return {};
       },
-      'transfer.begin': ({ direction, files, window, policy, rate, length }, session) =>
-        this.begin({ direction, files, window, policy, rate, length }, session),
+      'transfer.ready': async () => ({ available: await this.ready().then(Boolean, () => false) }),
+      'transfer.begin': ({ direction, files, window, policy, rate, roundTrip, length }, session) =>
+        this.begin({ direction, files, window, policy, rate, roundTrip, length }, session),
       'transfer.state': async ({ transfer, wait }, session) => this.stateOf(transfer, wait, session),
       'transfer.end': async ({ transfer }, session) => {
         await this.end(this.of(transfer, session));
@@ -111,16 +122,22 @@ export class FastTransfers {
     }
   }
 
-  sweep(): void {
-    const oldest = Date.now() - KEPT_MILLISECONDS;
-    for (const [id, { endedAt }] of this.transfers) if (endedAt !== null && endedAt < oldest) this.transfers.delete(id);
+  sweep(now = Date.now()): void {
+    for (const [id, { endedAt, connection, session }] of this.transfers) {
+      if (endedAt !== null && endedAt < now - KEPT_MILLISECONDS) this.transfers.delete(id);
+      // An honest front says by itself that it is through; another one keeps no session of somebody.
+      const over = endedAt ?? (session.ended === null ? Infinity : session.endedAt);
+      if (over >= now - CLOSING_MILLISECONDS) continue;
+      this.parts.connections.end((one) => one === session, 'the transfer is over');
+      this.parts.connections.close(connection, 'the transfer is over');
+    }
   }
 
   private async begin(order: FastOrder, asking: LiveSession): Promise<Response<'transfer.begin'>> {
     const { web } = asking;
     if (web === undefined || web.administrator !== undefined)
       throw new WaybillError('call-forbidden', 'only an account transfers files');
-    const needed = order.direction === 'download' ? 'files:read' : 'files:write';
+    const needed = SCOPE_OF[order.direction];
     if (!web.scopes.includes(needed)) throw new WaybillError('scope-missing', `this needs the scope ${needed}`);
     this.requireRoom(asking.account);
     const front = await this.ready();
@@ -153,15 +170,30 @@ export class FastTransfers {
       session: id,
       ...(lasting === undefined ? {} : { lasting }),
       // Idle it cannot be; its end is that of what it was made from.
-      ...(web === undefined ? {} : { web: { ...web, idle: null, refusals: 0 } }),
+      ...(web === undefined ? {} : { web: { ...web, scopes: [SCOPE_OF[order.direction]], idle: null, refusals: 0 } }),
     });
     const transfer = connection.id;
     const keys = { transfer, connectionId: randomBytes(8), secret: randomBytes(32) };
     const fresh = { state: FRESH, endedAt: null, changed: () => undefined };
-    this.transfers.set(transfer, { id: transfer, account, connection, session, ...fresh });
+    const window = this.windowOf(account, order.window);
+    this.transfers.set(transfer, { id: transfer, account, connection, session, window, ...fresh });
     const names = { session: id, login, tenant: tenantName, account, home: home(account) };
-    front.event('fast.begin', { ...keys, connection: connection.id, session: names, order } satisfies FastBegin);
+    front.event('fast.begin', {
+      ...keys,
+      connection: connection.id,
+      session: names,
+      order: { ...order, window },
+    } satisfies FastBegin);
     return { ...keys, host, port: this.port };
+  }
+
+  /** Half of what is left at the most: the next one shall have some too. */
+  private windowOf(account: string, asked: number): number {
+    const open = [...this.transfers.values()].filter((one) => !isOver(one));
+    const sum = (some: readonly Transfer[]): number => some.reduce((bytes, { window }) => bytes + window, 0);
+    const own = OWN_WINDOWS - sum(open.filter((one) => one.account === account));
+    const left = Math.min(own, ALL_WINDOWS - sum(open));
+    return Math.min(asked, Math.max(WINDOW_LEAST, Math.floor(left / 2)));
   }
 
   private requireRoom(account: string): void {
@@ -191,6 +223,8 @@ export class FastTransfers {
   private report(id: string, state: FastState, session: LiveSession): void {
     const transfer = this.transfers.get(id);
     if (transfer?.session !== session) throw new WaybillError('not-found', 'this session has no such transfer');
+    // What was the end stays it: whoever asks again and again is not told that it goes on.
+    if (isOver(transfer)) return;
     transfer.state = state;
     if (state.state !== 'open') transfer.endedAt ??= Date.now();
     transfer.changed();

@@ -17,6 +17,10 @@ export interface Pace {
 
 /** The control channel: the HTTPS API of one server, as one account. Rejects with WaybillError. */
 export interface Control {
+  /** Resolves when a transfer can begin without waiting for the server to open its port. */
+  ready(): Promise<void>;
+  /** Milliseconds; null: not known yet. */
+  readonly roundTrip: number | null;
   beginDownload(files: readonly DownloadItem[], pace: Pace): Promise<TransferTicket>;
   beginUpload(files: readonly UploadItem[], pace: Pace): Promise<TransferTicket>;
   state(transfer: string, waitSeconds: number): Promise<TransferState>;
@@ -51,8 +55,9 @@ export class FastLink {
     return this.socket.send(await this.optionsOf(ticket, pace), listener);
   }
 
-  async close(): Promise<void> {
-    await this.socket.close();
+  /** `milliseconds`: how long goodbyes may take; as long as they need when left out. */
+  async close(milliseconds?: number): Promise<void> {
+    await this.socket.close(milliseconds);
   }
 
   private async optionsOf(ticket: TransferTicket, { policy, rate, window }: Pace): Promise<StreamOptions> {
@@ -64,7 +69,7 @@ export class FastLink {
       peer: { address: await this.control.address(ticket.host), port: ticket.port },
       policy,
       rateLimit: rate === null ? null : rate / BITS_PER_BYTE_MICROSECOND,
-      rttGuess: null,
+      rttGuess: this.control.roundTrip === null ? null : this.control.roundTrip * 1000,
       window,
     };
   }

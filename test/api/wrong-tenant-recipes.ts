@@ -108,6 +108,7 @@ export const RECIPES: Readonly<Record<string, Recipe>> = {
     ...{ names: 'path', begins: true },
     wish: (of) => ({ json: { files: [{ path: `${of.directory}/fast`, size: 3 }] } }),
   },
+  'transfers.ready': nothing,
   'transfers.get': { names: 'own', wish: (of) => ({ rest: of.transfer }) },
   'transfers.end': { names: 'own', wish: (of) => ({ rest: of.transfer }) },
 

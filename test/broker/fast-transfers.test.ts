@@ -9,6 +9,7 @@ import type { LiveSession, WebIdentity } from '../../src/broker/connections.ts';
 import { FastTransfers } from '../../src/broker/fast-transfers.ts';
 import type { FastFront } from '../../src/broker/fast-transfers.ts';
 import type { FastBegin } from '../../src/broker/fast-calls.ts';
+import { requireScope } from '../../src/broker/scopes.ts';
 import type { Entry } from '../../src/ledger/core/kinds.ts';
 import type { Ledger } from '../../src/ledger/ledger.ts';
 import type { LedgerNode } from '../../src/ledger/node.ts';
@@ -19,6 +20,7 @@ const ORDER = {
   window: 2 ** 20,
   policy: 'fair' as const,
   rate: null,
+  roundTrip: null,
   length: 33,
 };
 const WEB: WebIdentity = {
@@ -129,6 +131,25 @@ test('nobody gets more than a share of the front', async () => {
   await begin(signIn('bert'));
 });
 
+test('nobody fills the memory of the front with windows', async () => {
+  const { fast, udp, signIn, begin, begun } = scene();
+  await fast.handlers['fast.listening']({ port: 4433, backend: 'x' }, udp);
+  const most = 2 ** 28;
+  const windows: number[] = [];
+  for (const login of ['anna', 'bert', 'carl', 'dora', 'emil'])
+    for (let at = 0; at < 16; at++) {
+      await begin(signIn(login), { window: most });
+      windows.push(begun().order.window);
+    }
+  // The first gets all that it asked for, everybody something, and nobody much by asking often.
+  assert.equal(windows[0], most);
+  assert.equal(windows[16], most);
+  assert.ok(windows.every((window) => window >= 2 ** 20));
+  const sum = (some: readonly number[]): number => some.reduce((a, b) => a + b, 0);
+  assert.ok(sum(windows.slice(0, 16)) <= 2 ** 29 + 16 * 2 ** 20);
+  assert.ok(sum(windows) <= 2 ** 31 + 80 * 2 ** 20);
+});
+
 test('where no front listens, the answer is to use HTTPS', async () => {
   const without = scene();
   await assert.rejects(async () => without.begin(without.signIn('anna')), { code: 'unsupported' });
@@ -168,4 +189,46 @@ test('whoever waits hears of the end, whatever it was', async () => {
   await ending;
   const { state, failure } = await waiting;
   assert.deepEqual([state, failure?.code], ['failed', 'session-ended']);
+});
+
+test('a front that was taken over gets by a transfer what the transfer needs, while it goes on', async () => {
+  const { fast, udp, https, signIn, begin, begun, connections, told } = scene();
+  await fast.handlers['fast.listening']({ port: 4433, backend: 'x' }, udp);
+  const anna = signIn('anna', { scopes: ['files:list', 'files:read', 'files:write', 'admin'] });
+  const { transfer } = await begin(anna);
+  const { connection, session: named } = begun();
+  const own = connections.sessionOf(udp, named.session);
+  // A download reads: it lists, writes, removes and administers nothing.
+  assert.deepEqual(own.web?.scopes, ['files:read']);
+  for (const call of ['files.list', 'files.remove', 'files.rename', 'upload.open'] as const)
+    assert.throws(() => {
+      requireScope(own, call);
+    }, /scope/);
+  requireScope(own, 'release');
+  // The session that asked is of the other front, and stays so.
+  assert.throws(() => connections.sessionOf(udp, anna.session), { code: 'not-your-session' });
+  assert.throws(() => connections.sessionOf(https, named.session), { code: 'not-your-session' });
+
+  const report = fast.handlers['fast.report'];
+  await report({ session: own.session, transfer, ...OPEN, state: 'done' }, own);
+  await report({ session: own.session, transfer, ...OPEN, bytes: 9 }, own);
+  const state = await fast.handlers['transfer.state']({ session: anna.session, transfer, wait: 30 }, anna);
+  assert.deepEqual([state.state, state.bytes], ['done', 5]);
+  // It says that it is over, and keeps the session.
+  fast.sweep(Date.now() + 30_000);
+  assert.equal(connections.sessionOf(udp, named.session), own);
+  fast.sweep(Date.now() + 61_000);
+  assert.throws(() => connections.sessionOf(udp, named.session), { code: 'session-ended' });
+  assert.throws(() => connections.connectionOf(udp, connection), { code: 'session-ended' });
+  assert.equal(told.at(-1)?.name, 'session.ended');
+});
+
+test('a session that was ended under a transfer makes room, though its front never says that it is gone', async () => {
+  const { fast, udp, signIn, begin, connections } = scene();
+  await fast.handlers['fast.listening']({ port: 4433, backend: 'x' }, udp);
+  for (let at = 0; at < 16; at++) await begin(signIn('anna'));
+  connections.end(({ web }) => web?.idle === null, 'removed');
+  await assert.rejects(async () => begin(signIn('anna')), { code: 'too-many-handles' });
+  fast.sweep(Date.now() + 61_000);
+  await begin(signIn('anna'));
 });

@@ -29,7 +29,7 @@ export class Reporter {
 
   tell(event: TransferEvent): void {
     if (this.output.json) {
-      if (event.event !== 'way' || this.verbose) this.output.answer(event, '');
+      if (this.verbose || (event.event !== 'way' && event.event !== 'step')) this.output.answer(event, '');
       return;
     }
     const said = this.inWords(event);
@@ -55,6 +55,8 @@ export class Reporter {
     switch (event.event) {
       case 'way':
         return this.verbose ? `UDP: ${event.detail}` : null;
+      case 'step':
+        return this.verbose ? `${event.at} ms: ${event.step}` : null;
       case 'held':
         return `held: reference ${event.reference}; waits for an approval, Ctrl-C to stop; run the same command again later`;
       case 'released':

@@ -4,13 +4,14 @@ import type { AccountInfo } from '../../api/sign-in.ts';
 import { WaybillError } from '../../base/errors.ts';
 import { controlOver } from '../../client/api-control.ts';
 import { FastLink } from '../../client/fast-link.ts';
+import type { Control } from '../../client/fast-link.ts';
 import { RemoteFiles } from '../../client/remote/files.ts';
 import type { RemotePlace } from '../../client/remote/place.ts';
 import { Download } from '../../client/transfer/download.ts';
 import type { Incoming } from '../../client/transfer/download.ts';
 import { Meter } from '../../client/transfer/meter.ts';
 import { Persistence } from '../../client/transfer/persist.ts';
-import { Interrupted } from '../../client/transfer/transport.ts';
+import { Interrupted, step } from '../../client/transfer/transport.ts';
 import type { Transport } from '../../client/transfer/transport.ts';
 import { Upload } from '../../client/transfer/upload.ts';
 import type { Outgoing } from '../../client/transfer/upload.ts';
@@ -41,6 +42,8 @@ export interface Kit {
 
 const CONNECTIONS = 8;
 const PROGRESS_MILLISECONDS = 250;
+/** Everything is verified then: goodbyes only free the server's memory sooner. */
+const GOODBYE_MILLISECONDS = 40;
 
 /** Resolves with the exit code. */
 export async function runTransfer(
@@ -63,10 +66,16 @@ export async function runTransfer(
     ...{ server: place.url, token: () => token, connections: CONNECTIONS },
     trust: await readTrust(place.trust, context.readTextFile),
   });
+  const control = controlOver(api, place.url.hostname);
+  const socket = new CommandSocket(control);
   try {
-    const transport = transportOf(input, api, place.url, stop.signal, reporter);
+    const transport = transportOf({ input, api, control, socket, server: place.url, signal: stop.signal, reporter });
+    step(transport, 'begin');
+    if (transport.ways !== 'https') prepare(control, socket);
     const kit = await openKit(transport, reporter, context.output, places);
     await work(kit);
+    await socket.close(GOODBYE_MILLISECONDS);
+    step(transport, 'socket-closed');
     return kit.failed === null ? 0 : exitCodeOf(kit.failed.code);
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error;
@@ -76,6 +85,7 @@ export async function runTransfer(
   } finally {
     reporter.end();
     for (const signal of SIGNALS) process.off(signal, interrupt);
+    await socket.close();
     api.close();
   }
 }
@@ -89,18 +99,50 @@ function tokenOf(input: TransferInput, context: Context): string {
   );
 }
 
-function transportOf(
-  input: TransferInput,
-  api: HttpsClient,
-  server: URL,
-  signal: AbortSignal,
-  reporter: Reporter,
-): Omit<Transport, 'account'> {
-  const control = controlOver(api, server.hostname);
+/** While it is asked who we are: this end's socket and the server's take longer to open than a round trip. */
+function prepare(control: Control, socket: CommandSocket): void {
+  // Whoever wants it hears of a failure; an older server does not know the question.
+  socket.open().catch(() => undefined);
+  control.ready().catch(() => undefined);
+}
+
+/** One socket for as long as the command runs. */
+class CommandSocket {
+  private readonly control: Control;
+  private opened: Promise<FastLink> | null = null;
+
+  constructor(control: Control) {
+    this.control = control;
+  }
+
+  open(): Promise<FastLink> {
+    this.opened ??= FastLink.open(this.control, 'best');
+    return this.opened;
+  }
+
+  async close(milliseconds?: number): Promise<void> {
+    const link = await this.opened?.catch(() => null);
+    this.opened = null;
+    await link?.close(milliseconds);
+  }
+}
+
+interface TransportParts {
+  readonly input: TransferInput;
+  readonly api: HttpsClient;
+  readonly control: Control;
+  readonly socket: CommandSocket;
+  readonly server: URL;
+  readonly signal: AbortSignal;
+  readonly reporter: Reporter;
+}
+
+function transportOf(parts: TransportParts): Omit<Transport, 'account'> {
+  const { input, api, control, socket, server, signal, reporter } = parts;
   return {
     ...{ control, server, signal, pace: paceOf(input), ways: waysOf(input), cache: cacheFolder() },
     remote: new RemoteFiles(api, signal),
-    openLink: () => FastLink.open(control, 'best'),
+    openLink: () => socket.open(),
     tell: (event) => {
       reporter.tell(event);
     },
@@ -119,6 +161,7 @@ async function openKit(
   const ask = <T>(use: (remote: RemoteFiles) => Promise<T>): Promise<T> =>
     new Persistence({ ...half, account: '' }, new Meter()).run(() => use(half.remote));
   const account = await ask((remote) => remote.account());
+  step(half, 'account');
   for (const { tenant } of places) {
     if (tenant !== null && tenant !== account.tenant)
       throw new WaybillError(

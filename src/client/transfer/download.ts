@@ -51,15 +51,11 @@ export class Download {
   }
 
   async run(all: readonly Incoming[]): Promise<void> {
-    try {
-      for (const batch of batchesOf(all)) {
-        const files = batch.map((one): Fetched => ({ ...one, state: 'open', counted: 0 }));
-        await this.persistence.run(async () => {
-          while (files.some(({ state }) => state === 'open')) await this.attempt(files);
-        });
-      }
-    } finally {
-      await this.ways.close();
+    for (const batch of batchesOf(all)) {
+      const files = batch.map((one): Fetched => ({ ...one, state: 'open', counted: 0 }));
+      await this.persistence.run(async () => {
+        while (files.some(({ state }) => state === 'open')) await this.attempt(files);
+      });
     }
   }
 
@@ -115,13 +111,14 @@ export class Download {
       const { path, version, size } = file;
       return { path, version, size, start: parts.get(file)?.prefix ?? 0 };
     });
-    const link = await this.ways.link();
+    const opening = this.ways.link();
+    opening.catch(() => undefined);
     const ticket = await this.ways.ticket(() => transport.control.beginDownload(items, transport.pace));
     const backlog = new Backlog(BACKLOG_FILES, BACKLOG_BYTES);
     try {
       await runStream({
         ...{ transport, meter, ticket },
-        open: (listener) => link.receive(ticket, transport.pace, listener),
+        open: async (listener) => (await opening).receive(ticket, transport.pace, listener),
         use: (stream) => receivePieces(stream, items, this.sink(files, parts, backlog)),
         held: (reference) => {
           this.persistence.held(reference);

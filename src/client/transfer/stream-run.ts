@@ -6,7 +6,7 @@ import type { StreamFigures } from '../../udp/driver/messages.ts';
 import type { CloseReason, Paused } from '../../udp/wire/control.ts';
 import { failureOf, TransferFailure, UdpLost } from './failures.ts';
 import type { Meter } from './meter.ts';
-import { Interrupted } from './transport.ts';
+import { Interrupted, step } from './transport.ts';
 import type { Transport } from './transport.ts';
 
 interface Stream {
@@ -28,7 +28,6 @@ const FIRST_MILLISECONDS = 2000;
 /** So long nothing came when the server is asked whether the transfer goes on at all. */
 const DOUBT_MILLISECONDS = 1500;
 const LOOK_MILLISECONDS = 200;
-const LAST_WORD_MILLISECONDS = 3000;
 const GOODBYE_MILLISECONDS = 1000;
 
 /** Resolves when the stream is through. Rejects with UdpLost, TransferFailure, Interrupted or a WaybillError. */
@@ -40,8 +39,8 @@ export async function runStream<S extends Stream>(parts: StreamRunParts<S>): Pro
   try {
     whole = await parts.use(stream);
     if (!whole) throw await watch.why();
-    // That we have everything is told to the other end with the last datagrams.
-    await Promise.race([stream.ended, new Promise((resolve) => setTimeout(resolve, LAST_WORD_MILLISECONDS).unref())]);
+    // The other end hears it with the last datagrams, and nobody waits for an answer to that.
+    stream.end('complete', '');
   } finally {
     watch.stop();
     if (!whole) await abandon(parts, stream);
@@ -105,6 +104,7 @@ class Watch {
   private hear(figures: StreamFigures): void {
     this.parts.meter.hear(figures);
     if (figures.receivedBytes === this.received) return;
+    if (this.received === 0) step(this.parts.transport, 'first-word');
     this.received = figures.receivedBytes;
     this.heardAt = performance.now();
     this.asked = false;

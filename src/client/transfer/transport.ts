@@ -6,6 +6,7 @@ import type { RemoteFiles } from '../remote/files.ts';
 export type TransferEvent =
   | { readonly event: 'start'; readonly direction: 'get' | 'put'; readonly files: number; readonly bytes: number }
   | { readonly event: 'way'; readonly way: Way; readonly detail: string }
+  | { readonly event: 'step'; readonly step: Step; readonly at: number }
   | ({ readonly event: 'progress' } & Figures)
   | { readonly event: 'held'; readonly reference: string }
   | { readonly event: 'released' }
@@ -30,6 +31,18 @@ export type TransferEvent =
 
 export type Way = 'udp' | 'https';
 
+/** Where a transfer's time goes besides its bytes; `at` is in milliseconds since the process began. */
+export type Step =
+  | 'begin'
+  | 'account'
+  | 'socket'
+  | 'ticket'
+  | 'first-word'
+  | 'all-in-stream'
+  | 'all-there'
+  | 'durable'
+  | 'socket-closed';
+
 export interface Figures {
   readonly way: Way;
   readonly files: number;
@@ -49,6 +62,7 @@ export interface Figures {
 export interface Transport {
   readonly remote: RemoteFiles;
   readonly control: Control;
+  /** One for the command, opened before it is wanted; whoever runs the command closes it. */
   readonly openLink: () => Promise<FastLink>;
   readonly pace: Pace;
   /** any: UDP, and HTTPS where that does not get through. */
@@ -68,3 +82,7 @@ export interface Transport {
 
 /** Ctrl-C. */
 export class Interrupted extends Error {}
+
+export function step({ tell }: Pick<Transport, 'tell'>, name: Step): void {
+  tell({ event: 'step', step: name, at: Math.round(performance.now()) });
+}

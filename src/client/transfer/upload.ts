@@ -1,23 +1,23 @@
 /** Files from here, over UDP or HTTPS. What was sent is noted with its SHA-256, so that a file that was changed begins anew. */
-import { constants } from 'node:fs';
-import { createHash } from 'node:crypto';
-import { lstat, open, readFile } from 'node:fs/promises';
+import { lstat, readFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { asWaybillError, WaybillError } from '../../base/errors.ts';
 import { SEGMENT_BYTES } from '../../udp/layout/stream-layout.ts';
 import type { Piece } from '../../udp/layout/stream-layout.ts';
 import { digestOfRange } from '../local/part-file.ts';
 import type { SegmentLog } from '../local/segment-log.ts';
+import { openSource } from '../local/source-file.ts';
 import { openUploadLog } from '../local/upload-log.ts';
 import { sendPieces } from '../pieces.ts';
 import type { PieceSource } from '../pieces.ts';
 import { batchesOf } from './batches.ts';
 import { failureOf, isOfOneFile, TransferFailure } from './failures.ts';
+import { HTTPS_STREAMS, HttpsPut } from './https-put.ts';
 import type { Meter } from './meter.ts';
 import { Persistence } from './persist.ts';
 import { pool } from './pool.ts';
 import { runStream } from './stream-run.ts';
-import { Interrupted } from './transport.ts';
+import { Interrupted, step } from './transport.ts';
 import type { Transport } from './transport.ts';
 import { Ways } from './ways.ts';
 
@@ -41,9 +41,12 @@ interface Large {
   readonly log: SegmentLog;
   /** Bytes that are there already, in whole segments that are as they were sent. */
   start: number;
+  /** The upload that is in progress there. */
+  upload: string | null;
+  /** What was there before is known: its last bytes are not sent sooner. */
+  looked: Promise<void>;
 }
 
-const HTTPS_STREAMS = 4;
 const READ_BYTES = 1 << 20;
 const STATE_SECONDS = 20;
 /** After a failure it is not known which small files of it are durable: the next list is shorter. */
@@ -55,6 +58,8 @@ export class Upload {
   private readonly meter: Meter;
   private readonly ways: Ways;
   private readonly persistence: Persistence;
+  private readonly unlooked: { readonly file: Sent; readonly one: Large }[] = [];
+  private readonly https: HttpsPut;
   private most = Infinity;
 
   constructor(transport: Transport, meter: Meter) {
@@ -62,24 +67,22 @@ export class Upload {
     this.meter = meter;
     this.ways = new Ways(transport);
     this.persistence = new Persistence(transport, meter);
+    this.https = new HttpsPut(transport.remote);
     meter.way = transport.ways === 'https' ? 'https' : 'udp';
   }
 
   async run(all: readonly Outgoing[]): Promise<void> {
-    try {
-      for (const batch of batchesOf(all)) {
-        const files = batch.map((one): Sent => ({ ...one, state: 'open', counted: 0, base: undefined }));
-        await this.persistence.run(async () => {
-          while (files.some(({ state }) => state === 'open')) await this.attempt(files);
-        });
-      }
-    } finally {
-      await this.ways.close();
+    for (const batch of batchesOf(all)) {
+      const files = batch.map((one): Sent => ({ ...one, state: 'open', counted: 0, base: undefined }));
+      await this.persistence.run(async () => {
+        while (files.some(({ state }) => state === 'open')) await this.attempt(files);
+      });
     }
   }
 
   private async attempt(all: readonly Sent[]): Promise<void> {
     this.meter.begin();
+    this.unlooked.length = 0;
     const files = all.filter(({ state }) => state === 'open').slice(0, this.most);
     const large = new Map<Sent, Large>();
     try {
@@ -114,8 +117,14 @@ export class Upload {
       modified,
     };
     const { log } = await openUploadLog(this.transport.cache, identity);
-    const one: Large = { log, start: 0 };
+    const one: Large = { log, start: 0, upload: null, looked: Promise.resolve() };
     large.set(file, one);
+    // Nothing to go on from: it begins at once, and what is there is looked at meanwhile.
+    if (log.digests.size === 0 && log.address === null && this.meter.way === 'udp') {
+      if (file.base === undefined) this.unlooked.push({ file, one });
+      this.count(file, 0);
+      return;
+    }
     const there = await this.transport.remote.stat(path);
     if (there?.kind === 'directory') throw new TransferFailure('is-a-directory', `${path} is a directory`, path);
     const isCommitted = there !== null && !there.partial;
@@ -126,10 +135,29 @@ export class Upload {
       await this.stored(file, one);
       return;
     }
+    one.upload = there?.upload ?? null;
     one.start = there?.partial === true ? await this.verified(file, one.log, there.size) : 0;
     if (one.start > 0) this.transport.tell({ event: 'resumed', path, local, bytes: one.start });
-    this.meter.settle(one.start - file.counted);
-    file.counted = one.start;
+    this.count(file, one.start);
+  }
+
+  private count(file: Sent, start: number): void {
+    this.meter.settle(start - file.counted);
+    file.counted = start;
+  }
+
+  /** After the transfer was asked for, so that this does not wait for these. */
+  private lookMeanwhile(): void {
+    for (const { file, one } of this.unlooked.splice(0)) {
+      // Who may not look may write all the same.
+      one.looked = this.transport.remote.stat(file.path).then(
+        (there) => {
+          // Its own beginning hides what stood there: then that stays unknown, and no version counts as this file.
+          if (there?.partial !== true) file.base = there?.version ?? null;
+        },
+        () => undefined,
+      );
+    }
   }
 
   private note(file: Sent, size: number, modified: number): void {
@@ -177,22 +205,31 @@ export class Upload {
   private async overUdp(files: readonly Sent[], large: ReadonlyMap<Sent, Large>): Promise<void> {
     const { transport, meter } = this;
     const items = files.map((file) => ({ path: file.path, size: file.size, start: large.get(file)?.start ?? 0 }));
-    const link = await this.ways.link();
-    const ticket = await this.ways.ticket(() => transport.control.beginUpload(items, transport.pace));
+    const opening = this.ways.link();
+    opening.catch(() => undefined);
+    const beginning = this.ways.ticket(() => transport.control.beginUpload(items, transport.pace));
+    this.lookMeanwhile();
+    const ticket = await beginning;
     const source = new Source(files);
     try {
       await runStream({
         ...{ transport, meter, ticket },
-        open: (listener) => link.send(ticket, transport.pace, listener),
+        open: async (listener) => (await opening).send(ticket, transport.pace, listener),
         use: async (stream) => {
           if (!(await sendPieces(stream, items, this.source(files, large, source)))) return false;
-          // Until everything is acknowledged the stream goes on; durable it is when the server says so.
-          const { reason } = await stream.ended;
-          return reason === 'complete';
+          step(transport, 'all-in-stream');
+          // The question is there before the answer is.
+          const done = this.awaitDone(ticket.transfer);
+          const through = stream.ended.then(({ reason }) => {
+            step(transport, 'all-there');
+            // Whatever became of the last acknowledgement: durable it is when the server says so.
+            return reason === 'complete' ? done.then(() => true) : false;
+          });
+          return Promise.race([done.then(() => true), through]);
         },
         held: () => undefined,
       });
-      await this.awaitDone(ticket.transfer);
+      step(transport, 'durable');
     } finally {
       await source.close();
       await this.ways.over(ticket);
@@ -204,6 +241,7 @@ export class Upload {
     return {
       read: async (piece, at, most) => {
         if (this.transport.signal.aborted) throw new Interrupted();
+        if (piece.last && at + most >= piece.end) await large.get(files[piece.item] as Sent)?.looked;
         return source.read(piece, at, most);
       },
       sent: async ({ item, start }, digest) => {
@@ -227,7 +265,7 @@ export class Upload {
     await pool(HTTPS_STREAMS, files, async (file) => {
       const one = large.get(file);
       try {
-        if (one === undefined) await this.putSmall(file);
+        if (one === undefined) await this.https.permits.during(() => this.putSmall(file));
         else await this.putLarge(file, one);
       } catch (thrown) {
         const { code, message } = asWaybillError(thrown);
@@ -244,45 +282,18 @@ export class Upload {
     this.meter.move(body.length);
   }
 
-  private async putLarge(file: Sent, one: Large): Promise<void> {
-    const { remote } = this.transport;
-    const known = one.log.address;
-    const there = known === null ? null : await remote.uploaded(known);
-    if (there === file.size) return;
-    let at = there === null ? 0 : await this.verified(file, one.log, there);
-    let address = known;
-    if (address === null || there === null || at !== there) {
-      address = await remote.beginUpload(file.path, file.size);
-      at = 0;
-      await one.log.name(address);
-    }
-    this.meter.settle(at - file.counted);
-    file.counted = at;
-    const handle = await openSource(file.local);
-    try {
-      while (at < file.size) at = await this.append(file, one, handle, address, at);
-    } finally {
-      await handle.close();
-    }
-  }
-
-  private async append(file: Sent, { log }: Large, handle: FileHandle, address: string, at: number): Promise<number> {
-    const body = Buffer.allocUnsafe(Math.min(SEGMENT_BYTES, file.size - at));
-    for (let done = 0; done < body.length;) {
-      const { bytesRead } = await handle.read(body, done, body.length - done, at + done);
-      if (bytesRead === 0) throw new WaybillError('changed-meanwhile', `${file.local} became shorter`);
-      done += bytesRead;
-    }
-    const { mtimeMs } = await handle.stat();
-    if (mtimeMs !== file.modified) throw new WaybillError('changed-meanwhile', `${file.local} is being changed`);
-    const digest = createHash('sha256').update(body).digest();
-    await log.add(at / SEGMENT_BYTES, digest);
-    const end = await this.transport.remote.append(address, at, body, digest);
-    if (end !== at + body.length) throw new WaybillError('offset-invalid', 'the upload is elsewhere than expected');
-    this.meter.move(body.length);
-    this.meter.settle(body.length);
-    file.counted += body.length;
-    return end;
+  private async putLarge(file: Sent, { log, start, upload }: Large): Promise<void> {
+    await this.https.put(
+      { ...file, log, start, upload },
+      (at) => {
+        this.count(file, at);
+      },
+      (bytes) => {
+        this.meter.move(bytes);
+        this.meter.settle(bytes);
+        file.counted += bytes;
+      },
+    );
   }
 
   private judge(thrown: unknown, files: readonly Sent[]): void {
@@ -300,6 +311,8 @@ class Source {
   private readonly files: readonly Sent[];
   private item = -1;
   private handle: FileHandle | null = null;
+  /** The stream has copied it when the next is read. */
+  private readonly buffer = Buffer.allocUnsafe(READ_BYTES);
 
   constructor(files: readonly Sent[]) {
     this.files = files;
@@ -314,8 +327,8 @@ class Source {
       const { size, mtimeMs } = await this.handle.stat();
       if (size !== file.size || mtimeMs !== file.modified) throw this.changed(file);
     }
-    const bytes = Buffer.allocUnsafe(most);
-    const { bytesRead } = await this.handle.read(bytes, 0, most, at);
+    const bytes = this.buffer;
+    const { bytesRead } = await this.handle.read(bytes, 0, Math.min(most, bytes.length), at);
     if (at + bytesRead === end && (await this.handle.stat()).mtimeMs !== file.modified) throw this.changed(file);
     return bytes.subarray(0, bytesRead);
   }
@@ -329,12 +342,4 @@ class Source {
   private changed({ local }: Sent): WaybillError {
     return new WaybillError('changed-meanwhile', `${local} is being changed while it is sent`);
   }
-}
-
-/** What was a file when it was listed and is a pipe now would wait for ever. */
-async function openSource(local: string): Promise<FileHandle> {
-  return open(local, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
-    const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
-    throw new WaybillError('option-invalid', `${local} cannot be read (${why})`, { cause });
-  });
 }

@@ -4,6 +4,7 @@ import { asWaybillError } from '../../base/errors.ts';
 import type { FastLink } from '../fast-link.ts';
 import { OpenTransfers } from '../local/open-transfers.ts';
 import { UdpLost } from './failures.ts';
+import { step } from './transport.ts';
 import type { Transport } from './transport.ts';
 
 /** A front that was killed is back within these. */
@@ -47,6 +48,7 @@ export class Ways {
       try {
         const ticket = await begin();
         this.worked = true;
+        step(this.transport, 'ticket');
         await this.notes.begin(ticket.transfer).catch(() => undefined);
         return ticket;
       } catch (thrown) {
@@ -59,11 +61,6 @@ export class Ways {
     }
   }
 
-  async close(): Promise<void> {
-    const link = await this.opened?.catch(() => null);
-    await link?.close();
-  }
-
   private async open(): Promise<FastLink> {
     const link = await this.transport.openLink().catch((error: unknown) => {
       throw new UdpLost(null, error instanceof Error ? error.message : String(error));
@@ -71,6 +68,7 @@ export class Ways {
     const { backend, abilities, cipher, without } = link.description;
     const detail = `${backend}${abilities === '' ? '' : ` (${abilities})`}, ${cipher}${without === null ? '' : `; not faster: ${without}`}`;
     this.transport.tell({ event: 'way', way: 'udp', detail });
+    step(this.transport, 'socket');
     return link;
   }
 }

@@ -57,7 +57,11 @@ export class RunningTransfer {
       this.stream = stream;
       this.done = this.run(() =>
         receiveFiles({ files, stream, items, progress: this.progress }).then(async (whole) => {
-          if (whole) return null;
+          if (whole) {
+            // The sender may be gone already: it asked over HTTPS.
+            stream.end('complete', '');
+            return null;
+          }
           const { reason, text } = await stream.ended;
           return brokenOff(reason, text);
         }),

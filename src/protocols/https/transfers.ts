@@ -47,6 +47,11 @@ function lengthOf(files: readonly { readonly size: number; readonly start: numbe
   return length;
 }
 
+async function ready(exchange: Exchange): Promise<void> {
+  const { session } = exchange.member.session;
+  exchange.send(200, await exchange.broker.call('transfer.ready', { session }), { 'Cache-Control': 'no-store' });
+}
+
 async function get(exchange: Exchange): Promise<void> {
   const { session } = exchange.member.session;
   const transfer = transferOf(exchange);
@@ -73,6 +78,7 @@ function transferOf({ rest }: Exchange): string {
 export const transferHandlers = {
   'transfers.download': download,
   'transfers.upload': upload,
+  'transfers.ready': ready,
   'transfers.get': get,
   'transfers.end': end,
 };

@@ -83,10 +83,10 @@ export class FastSocket {
     return this.start('receive', options, (parts) => new ReceivingStream(parts), listener);
   }
 
-  /** Ends every stream in order, then the thread. */
-  async close(): Promise<void> {
+  /** Ends every stream in order, then the thread; with streams whose goodbyes took longer than `milliseconds`. */
+  async close(milliseconds = Infinity): Promise<void> {
     for (const stream of this.streams.values()) stream.end('cancelled', '');
-    this.post({ kind: 'stop' });
+    this.post({ kind: 'stop', within: milliseconds * 1000 });
     await this.closed.catch(() => undefined);
   }
 

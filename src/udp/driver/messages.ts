@@ -49,7 +49,8 @@ export type ToSocket =
   | { readonly kind: 'taken'; readonly stream: number; readonly below: number }
   | { readonly kind: 'pause'; readonly stream: number; readonly paused: Paused | null }
   | { readonly kind: 'end'; readonly stream: number; readonly reason: CloseReason; readonly text: string }
-  | { readonly kind: 'stop' };
+  /** `within`: microseconds that goodbyes may take. */
+  | { readonly kind: 'stop'; readonly within: number };
 
 export interface StreamFigures {
   /** Of the stream: acknowledged by the receiver, or arrived. */

@@ -48,9 +48,9 @@ async function serve(
   tell: (message: FromSocket) => void,
 ): Promise<void> {
   const loop = new SocketLoop(socket);
-  const state = { stopping: false };
+  const state = { stopping: false, leaveAt: Infinity };
   const hear = (message: ToSocket): void => {
-    if (message.kind === 'stop') state.stopping = true;
+    if (message.kind === 'stop') [state.stopping, state.leaveAt] = [true, SocketLoop.now() + message.within];
     else follow(message, loop, socket, cipher, tell);
   };
   // Comes only when the event loop turns: while the plain socket waits, or at a breath.
@@ -60,10 +60,12 @@ async function serve(
   });
   let [breathAt, reportAt] = [0, 0];
   // A stop says goodbye first: streams that were ended by it have their last datagrams.
-  while (!state.stopping || !loop.isEmpty) {
+  while (!state.stopping || (!loop.isEmpty && SocketLoop.now() < state.leaveAt)) {
     for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port))
       hear(got.message as ToSocket);
-    await loop.turn(breathAt + BREATH_EVERY);
+    // What was ended goes out with this turn.
+    if (state.stopping) loop.report(SocketLoop.now());
+    await loop.turn(Math.min(breathAt + BREATH_EVERY, state.leaveAt));
     const now = SocketLoop.now();
     if (now >= reportAt) {
       loop.report(now);

@@ -14,7 +14,9 @@ import { Paths } from './paths.ts';
 
 const CHALLENGE_SIZE = OVERHEAD + CHALLENGE_LENGTH;
 const CLOSE_TIMES = 3;
-const CLOSE_EVERY = 100_000;
+/** Twice soon, as who says it may be about to leave; once more for a path that was busy. */
+const CLOSE_SOON = 10_000;
+const CLOSE_LATE = 100_000;
 export const KEEPALIVE_EVERY = 15_000_000;
 
 export interface ConnectionOptions {
@@ -155,7 +157,7 @@ export class Connection {
     if (ended === null || this.closesLeft === 0 || now < this.nextCloseAt) return 0;
     if (!this.paths.allows(OVERHEAD + 3 + ended.text.length)) return 0;
     this.closesLeft--;
-    this.nextCloseAt = now + CLOSE_EVERY;
+    this.nextCloseAt = now + (this.closesLeft > 1 ? CLOSE_SOON : CLOSE_LATE);
     this.begin(into, KIND.close, 0);
     return this.finish(into, writeClose(into, ended), now);
   }

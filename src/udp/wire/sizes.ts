@@ -43,4 +43,4 @@ export const REFERENCE_MAX = 64;
 export const CLOSE_TEXT_MAX = 200;
 
 /** What a receiver takes before it has said anything. */
-export const INITIAL_LIMIT = 65_536;
+export const INITIAL_LIMIT = 524_288;

@@ -5,7 +5,7 @@ import { emptyFeedbackFields, writeFeedback } from '../../../src/udp/wire/feedba
 import { DATA_AT, writeData } from '../../../src/udp/wire/data.ts';
 import { FLAG_END, KIND, packetNumberOf, writeHeader } from '../../../src/udp/wire/header.ts';
 import { NumberRanges } from '../../../src/udp/wire/number-ranges.ts';
-import { HEADER_LENGTH } from '../../../src/udp/wire/sizes.ts';
+import { HEADER_LENGTH, INITIAL_LIMIT } from '../../../src/udp/wire/sizes.ts';
 import { Pair } from './pair.ts';
 
 function kindOf(datagram: Buffer): number {
@@ -279,7 +279,7 @@ describe('a receiver that lies', () => {
     const pair = new Pair({
       file: randomBytes(1_000_000),
       receiver: {
-        window: 65_536,
+        window: INITIAL_LIMIT,
         sink: {
           write: (_offset, _from, start, end) => {
             taken += end - start;
@@ -289,19 +289,19 @@ describe('a receiver that lies', () => {
     });
     pair.run(100);
     const written = (): number => taken;
-    assert.equal(written(), 65_536);
+    assert.equal(written(), INITIAL_LIMIT);
     let datagrams = 0;
     pair.run(2000, (_datagram, to) => {
       if (to === 'receiver') datagrams++;
       return true;
     });
-    assert.equal(written(), 65_536);
+    assert.equal(written(), INITIAL_LIMIT);
     assert.ok(datagrams < 200, `${datagrams} datagrams in 10 s`);
     assert.equal(pair.sender.connection.ended, null);
     // The disk comes back.
-    pair.receiver.written(65_536);
+    pair.receiver.written(INITIAL_LIMIT);
     pair.run(200);
-    assert.ok(written() > 65_536);
+    assert.ok(written() > INITIAL_LIMIT);
   });
 });
 
@@ -316,7 +316,7 @@ describe('a sender that does not stop', () => {
     let taken = 0;
     const pair = new Pair({
       receiver: {
-        window: 65_536,
+        window: INITIAL_LIMIT,
         sink: {
           write: (_offset, _from, start, end) => {
             taken += end - start;
@@ -326,7 +326,7 @@ describe('a sender that does not stop', () => {
     });
     for (let number = 0; number < 1000; number++) pair.give('receiver', [data(pair, number, number * 1400, 1400)]);
     assert.equal(pair.receiver.connection.ended?.reason, 'limit-exceeded');
-    assert.ok(taken < 65_536 + 1400);
+    assert.ok(taken < INITIAL_LIMIT + 1400);
   });
 
   it('cannot write beyond the end, move it, or fill the memory with pieces that lie apart', () => {
