@@ -197,8 +197,9 @@ export class Lane {
     const { sender } = this;
     const wire = { sentBytes: connection.bytesOut, receivedBytes: connection.bytesIn };
     if (sender === null) {
-      const bytes = this.receiver?.received ?? 0;
-      return { ...wire, bytes, resentBytes: 0, roundTrip: null, loss: null, phase: null, pacing: null };
+      const { received: bytes = 0, path } = this.receiver ?? {};
+      const { roundTrip = null, loss = null } = path ?? {};
+      return { ...wire, bytes, resentBytes: 0, roundTrip, loss, phase: null, pacing: null };
     }
     const { controller, roundTrip, pieces } = sender;
     return {

@@ -21,6 +21,7 @@ import {
 } from '../wire/sizes.ts';
 import { Connection, KEEPALIVE_EVERY } from './connection.ts';
 import type { ConnectionOptions } from './connection.ts';
+import { PathFigures } from './path-figures.ts';
 import { STREAM_RANGES_MAX } from './pieces.ts';
 import type { StreamRange } from './pieces.ts';
 
@@ -53,6 +54,7 @@ export class TransferReceiver {
   private readonly window: number;
   private readonly arrived = new NumberRanges(PACKET_RANGES_MAX);
   readonly stream = new NumberRanges(STREAM_RANGES_MAX);
+  readonly path = new PathFigures();
   private readonly fields = emptyDataFields();
   private readonly feedback = emptyFeedbackFields();
 
@@ -130,15 +132,16 @@ export class TransferReceiver {
     if (this.isDone) return;
     this.startedAt = Math.min(this.startedAt, now);
     const kind = this.connection.accept(datagram, length, now, path);
+    if (kind !== 0) this.path.onArrived(packetNumberOf(datagram));
     if (kind !== KIND.data && kind !== KIND.probe && kind !== KIND.paused) return;
     if (isMarked) this.marked++;
-    if (kind === KIND.data && !this.takeData(datagram, length)) return;
+    if (kind === KIND.data && !this.takeData(datagram, length, now)) return;
     if (kind === KIND.paused && !this.takePaused(datagram, length)) return;
     this.acknowledge(packetNumberOf(datagram), now, kind);
   }
 
   /** False when it must not be acknowledged. */
-  private takeData(datagram: Buffer, length: number): boolean {
+  private takeData(datagram: Buffer, length: number, now: number): boolean {
     const { fields, stream } = this;
     const packetNumber = packetNumberOf(datagram);
     if (!readData(datagram, length, packetNumber, fields)) {
@@ -153,6 +156,7 @@ export class TransferReceiver {
     else if (!this.store(datagram, last)) return false;
     if (fields.end) this.end = last;
     this.exponent = flagsOf(datagram) & FLAG_FEEDBACK_MASK;
+    if (fields.decidedBelow > this.floor) this.path.onDecided(fields.decidedBelow, now);
     this.floor = Math.max(this.floor, Math.min(fields.decidedBelow, this.highest));
     this.arrived.cutBelow(this.floor);
     if (this.pausedNow !== null && last > this.pausedFrom) this.pausedNow = null;
@@ -259,6 +263,7 @@ export class TransferReceiver {
     feedback.latest = this.latest;
     this.connection.begin(into, KIND.feedback, 0);
     const end = writeFeedback(into, feedback, arrived, this.floor, older ? this.sweepIndex : arrived.count - 1);
+    this.path.onFeedback(older ? -1 : this.highest, now);
     if (this.sweepDue) this.sweepDue = false;
     else this.planSweep(now);
     return this.connection.finish(into, end, now);
