@@ -122,7 +122,12 @@ export class RivalFlow {
   }
 }
 
-/** RFC 9438, in packets and seconds, with slow start as kernels have it (no HyStart). */
+/** Of HyStart, as kernels have it: samples a round, the least window, and by how much the round trip may grow. */
+const HYSTART_SAMPLES = 8;
+const HYSTART_WINDOW = 16;
+const HYSTART_DELAY = [4000, 16_000] as const;
+
+/** RFC 9438, in packets and seconds; slow start ends at loss, or where the round trip grows, as kernels have it. */
 class Cubic implements Law {
   window = 10;
   readonly rate = Infinity;
@@ -131,22 +136,44 @@ class Cubic implements Law {
   private epochAt = -1;
   private k = 0;
   private renoWindow = 0;
+  private leastRtt = Infinity;
+  private roundEnd = 0;
+  private roundLeast = Infinity;
+  private samples = 0;
 
-  onAck(now: number, rtt: number): void {
+  onAck(now: number, rtt: number, sent: Sent, delivered: number): void {
+    this.leastRtt = Math.min(this.leastRtt, rtt);
     if (this.window < this.threshold) {
       this.window++;
+      this.endAtDelay(rtt, sent, delivered);
       return;
     }
     if (this.epochAt < 0) {
       this.epochAt = now;
+      this.most = Math.max(this.most, this.window);
       this.k = Math.cbrt(Math.max(0, this.most - this.window) / 0.4);
       this.renoWindow = this.window;
     }
     const elapsed = (now - this.epochAt + rtt) / 1e6;
-    const target = Math.min(0.4 * (elapsed - this.k) ** 3 + Math.max(this.most, this.window * 0), this.window * 1.5);
+    const target = Math.min(0.4 * (elapsed - this.k) ** 3 + this.most, this.window * 1.5);
     this.renoWindow += (3 * 0.3) / 1.7 / this.window;
     if (target > this.window) this.window += (target - this.window) / this.window;
     if (this.renoWindow > this.window) this.window = this.renoWindow;
+  }
+
+  private endAtDelay(rtt: number, sent: Sent, delivered: number): void {
+    if (sent.delivered >= this.roundEnd) {
+      this.roundEnd = delivered;
+      this.roundLeast = Infinity;
+      this.samples = 0;
+    }
+    if (this.samples++ < HYSTART_SAMPLES) {
+      this.roundLeast = Math.min(this.roundLeast, rtt);
+      return;
+    }
+    const [least, most] = HYSTART_DELAY;
+    const grown = this.leastRtt + Math.min(Math.max(this.leastRtt / 8, least), most);
+    if (this.window >= HYSTART_WINDOW && this.roundLeast > grown) this.threshold = this.window;
   }
 
   onLoss(): void {

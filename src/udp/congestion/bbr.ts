@@ -14,6 +14,9 @@ type AckPhase = 'init' | 'refilling' | 'probe-starting' | 'probe-feedback' | 'pr
 const PROBE_RTT_DURATION = 200_000;
 const MIN_WINDOW_PACKETS = 4;
 const INITIAL_WINDOW_PACKETS = 32;
+/** Where the round trip is known beforehand and long: what this rate sends in one. Bytes per microsecond (8 Mb/s). */
+const INITIAL_RATE = 1;
+const INITIAL_WINDOW_PACKETS_MOST = 256;
 const PACING_MARGIN = 0.99;
 const FULL_BW_GROWTH = 1.25;
 const FULL_BW_ROUNDS = 3;
@@ -81,7 +84,8 @@ export class Bbr implements Controller {
     this.mss = options.mss;
     this.random = options.random;
     this.minWindow = MIN_WINDOW_PACKETS * options.mss;
-    this.initialWindow = INITIAL_WINDOW_PACKETS * options.mss;
+    const known = (INITIAL_RATE * (options.rttGuess ?? 0)) / options.mss;
+    this.initialWindow = Math.max(INITIAL_WINDOW_PACKETS, Math.min(INITIAL_WINDOW_PACKETS_MOST, known)) * options.mss;
     this.model = new PathModel(options.gains, options.mss);
     this.model.minRttAt = this.probeRtt.minDelayAt = this.probeRtt.lastDoneAt = options.now;
     this.window = this.initialWindow;
@@ -440,8 +444,10 @@ export class Bbr implements Controller {
 
   private setWindow(sample: RateSample): void {
     const { model } = this;
-    const most =
-      model.minRtt === Infinity ? this.initialWindow : this.quantized(model.bdp(this.windowGain) + model.extra);
+    // Departure 6: a queue that stands is not made longer by us.
+    const isCapped = this.fullBwReached && model.standingQueue.isThere;
+    const gain = isCapped ? Math.min(this.windowGain, this.gains.standingWindow) : this.windowGain;
+    const most = model.minRtt === Infinity ? this.initialWindow : this.quantized(model.bdp(gain) + model.extra);
     if (this.fullBwReached) this.window = Math.min(this.window + sample.newlyAcked, most);
     else if (this.window < most || this.totalDelivered < this.initialWindow) this.window += sample.newlyAcked;
     this.window = Math.max(this.window, this.minWindow);

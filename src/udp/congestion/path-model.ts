@@ -7,6 +7,7 @@ import { LossBaseline } from './loss-baseline.ts';
 import { CycleMaxFilter, RoundMaxFilter } from './max-filter.ts';
 import { PolicerDetector } from './policer.ts';
 import type { Gains } from './policies.ts';
+import { StandingQueue } from './standing-queue.ts';
 
 const MIN_RTT_FILTER = 10_000_000;
 const EXTRA_ACKED_ROUNDS = 10;
@@ -24,6 +25,7 @@ const FADE = 1 / 32;
 export class PathModel {
   readonly baseline = new LossBaseline();
   readonly policer = new PolicerDetector();
+  readonly standingQueue = new StandingQueue();
   private readonly maxBw = new CycleMaxFilter();
   private readonly extraAcked = new RoundMaxFilter(EXTRA_ACKED_ROUNDS);
   private readonly gains: Gains;
@@ -203,6 +205,7 @@ export class PathModel {
     if (this.roundMostRtt > this.longestRtt) this.longestRtt = this.roundMostRtt;
     else this.longestRtt -= (this.longestRtt - this.roundMostRtt) * FADE;
     this.baseline.countRound();
+    this.standingQueue.endRound(this.roundLeastRtt, sample.now);
     if (this.roundWasQuiet && this.isCalm && !sample.isAppLimited)
       this.baseline.addQuietRound(this.roundLost / this.mss, packets, this.roundRuns);
     if (this.baseline.isKnown && this.isTooMuch(this.roundLost, this.roundLost + this.roundAcked)) {

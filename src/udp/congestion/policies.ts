@@ -9,6 +9,8 @@ export interface Gains {
   readonly upPacing: number;
   readonly upWindow: number;
   readonly window: number;
+  /** What may be on the way at most while a queue stands that does not go away; Infinity: as without one. */
+  readonly standingWindow: number;
   readonly probeRttWindow: number;
   /** Share of inflight_longterm that is left to others while cruising. */
   readonly headroom: number;
@@ -39,6 +41,7 @@ export const DRAFT_GAINS: Gains = {
   upPacing: 1.25,
   upWindow: 2.25,
   window: 2,
+  standingWindow: Infinity,
   probeRttWindow: 0.5,
   headroom: 0.15,
   beta: 0.7,
@@ -55,6 +58,7 @@ export const FAIR_GAINS: Gains = {
   ...DRAFT_GAINS,
   lossAllowanceQueueing: 0.01,
   learnsBaseline: true,
+  standingWindow: 1.25,
   upEndsAtQueue: true,
   probeRttIntervalMax: 15 * SECOND,
 };

@@ -41,20 +41,13 @@ describe('beside others', () => {
     return (cubic.received * 8) / (30 * SECOND);
   };
 
-  for (const bdps of [0.25, 1]) {
+  for (const bdps of [0.25, 1, 2, 4]) {
     it(`cubic keeps at least 0.9 of what it keeps beside BBR, buffer of ${bdps} BDP`, () => {
       const besideBbr = cubicBeside(bdps, (bottleneck) => new RivalFlow(bottleneck, 'bbr', 100 * MS));
       const besideUs = cubicBeside(bdps, (bottleneck) => new Transfer(bottleneck, { startAt: 100 * MS }));
       assert.ok(besideUs >= 0.9 * besideBbr, `${besideUs.toFixed(1)} beside us, ${besideBbr.toFixed(1)} beside BBR`);
     });
   }
-
-  it('cubic keeps its equal share where the buffer is deep (beside the BBR model it keeps more there)', () => {
-    for (const bdps of [2, 4]) {
-      const besideUs = cubicBeside(bdps, (bottleneck) => new Transfer(bottleneck, { startAt: 100 * MS }));
-      assert.ok(besideUs >= (0.9 * 25 * (1448 / 1514)) / 2, `${besideUs.toFixed(1)} of 25 Mb/s`);
-    }
-  });
 
   it('the policy low leaves nearly everything to cubic, and takes the whole link when it is alone', () => {
     for (const bdps of [1, 4]) {
