@@ -28,10 +28,11 @@ async function itemsOf(): Promise<Item[]> {
   const about = await stat(source);
   const folder = to.endsWith('/') ? to : `${to}/`;
   if (about.isFile()) return [{ local: source, path: `${folder}${path.basename(source)}`, size: about.size, start: 0 }];
-  const names = await readdir(source);
+  const entries = await readdir(source, { withFileTypes: true, recursive: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => path.join(entry.parentPath, entry.name));
   return Promise.all(
-    names.sort().map(async (name) => {
-      const local = path.join(source, name);
+    files.sort().map(async (local) => {
+      const name = path.relative(source, local).replaceAll(path.sep, '-');
       return { local, path: `${folder}${name}`, size: (await stat(local)).size, start: 0 };
     }),
   );

@@ -33,11 +33,23 @@ export interface Side {
   readonly keeper: number | null;
 }
 
+/** Of one direction: packets that came, that left, and that did not. */
+export interface Counters {
+  readonly in: number;
+  readonly out: number;
+  readonly dropped: number;
+  readonly lost: number;
+  readonly policed: number;
+}
+
 export interface Link {
   readonly a: Side;
   readonly b: Side;
   readonly kind: string;
-  close(): Promise<void>;
+  /** When it began to be a link, as performance.now() has it: what happens to it is counted from here. */
+  readonly madeAt: number;
+  /** What it did with the packets of A, where it says so. */
+  close(): Promise<Counters | null>;
 }
 
 export const bdpBytes = ({ mbit, rtt }: LinkSpec): number => (mbit * 1e6 * rtt) / 8e3;
@@ -49,17 +61,42 @@ export const bufferBytes = (spec: LinkSpec): number =>
 export const bestMbit = ({ mbit, loss = 0, police }: LinkSpec): number =>
   Math.min(mbit, police?.[0] ?? Infinity) * (1448 / 1514) * (1 - loss / 100);
 
-/** Bytes that left through every device of a side but its own loopback. */
-export function bytesOut({ keeper }: Side): number | null {
-  if (keeper === null) return null;
-  const lines = readFileSync(`/proc/${keeper}/net/dev`, 'utf8').split('\n').slice(2);
-  return lines.reduce((sum, line) => {
+/** Of the time, the share in which the link carried its rate: what happens to it begins `lead` seconds before the run. */
+export function availability({ outage, halveAt }: LinkSpec, lead: number, seconds: number): number {
+  if (seconds <= 0) return 1;
+  const until = (end: number): number => Math.min(Math.max(end - lead, 0), seconds);
+  let lost = 0;
+  if (outage !== undefined) lost += until(outage[0] + outage[1]) - until(outage[0]);
+  if (halveAt !== undefined) lost += (seconds - until(halveAt)) / 2;
+  return (seconds - lost) / seconds;
+}
+
+/** What happens to it happens once: each run needs one of its own. */
+export const isTimed = ({ outage, halveAt }: LinkSpec): boolean => outage !== undefined || halveAt !== undefined;
+
+export interface Carried {
+  readonly received: number;
+  readonly sent: number;
+}
+
+/** Bytes through every device of a side but its own loopback; null: the machine itself, where others are too. */
+export function carriedBy({ keeper }: Side): Carried | null {
+  return keeper === null ? null : devicesOf(readFileSync(`/proc/${keeper}/net/dev`, 'utf8'));
+}
+
+/** Of the text of /proc/PID/net/dev. */
+export function devicesOf(text: string): Carried {
+  let [received, sent] = [0, 0];
+  for (const line of text.split('\n').slice(2)) {
     const [device = '', ...fields] = line.trim().split(/[\s:]+/);
-    return device === '' || device === 'lo' ? sum : sum + Number(fields[8] ?? 0);
-  }, 0);
+    if (device === '' || device === 'lo') continue;
+    received += Number(fields[0] ?? 0);
+    sent += Number(fields[8] ?? 0);
+  }
+  return { received, sent };
 }
 
 export const loopback = (): Link => {
   const side = { address: '127.0.0.1', enter: [], keeper: null };
-  return { a: side, b: side, kind: 'loopback', close: () => Promise.resolve() };
+  return { a: side, b: side, kind: 'loopback', madeAt: performance.now(), close: () => Promise.resolve(null) };
 };

@@ -1,7 +1,7 @@
 /** What a transfer costs besides time: added delay, CPU of both ends, memory, bytes on the link. */
 import { cpuSeconds, memory } from '../process-cost.ts';
 import { median } from '../table.ts';
-import { bytesOut } from './link.ts';
+import { carriedBy } from './link.ts';
 import type { Link, LinkSpec } from './link.ts';
 import { hasCommand, start } from './processes.ts';
 import type { Started } from './processes.ts';
@@ -14,10 +14,44 @@ export interface Cost {
   readonly memory: number;
   /** Left A since the meter began; null on loopback. */
   readonly sent: number | null;
+  /** How much faster its middle was than the whole of it; null: not known. */
+  readonly steady: number | null;
 }
 
+export interface Sample {
+  /** Seconds since the meter began. */
+  readonly at: number;
+  /** Bytes that had arrived on B's device by then. */
+  readonly bytes: number;
+}
+
+const STEADY_FROM = 0.1;
+const STEADY_TO = 0.95;
+
+/**
+ * The rate without begin and end, by the rate of the whole: from when a tenth of all bytes had arrived at B's device until 95 %
+ * had. Of anybody's transfer alike, whatever it says of itself.
+ */
+export function steadyOf(samples: readonly Sample[]): number | null {
+  const [first, last] = [samples[0], samples.at(-1)];
+  if (first === undefined || last === undefined) return null;
+  const [all, took] = [last.bytes - first.bytes, last.at - first.at];
+  const reached = (share: number): Sample | undefined =>
+    samples.find(({ bytes }) => bytes - first.bytes >= share * all);
+  const [from, to] = [reached(STEADY_FROM), reached(STEADY_TO)];
+  if (from === undefined || to === undefined || to.at <= from.at || all <= 0 || took <= 0) return null;
+  return (to.bytes - from.bytes) / (to.at - from.at) / (all / took);
+}
+
+const LOOK_MS = 500;
+const SAMPLE_MS = 100;
 const PING_SECONDS = 0.1;
 const canPing = hasCommand('ping');
+
+export function meanOfPings(text: string): number | null {
+  const times = [...text.matchAll(/time=([\d.]+)/g)].map(([, time]) => Number(time));
+  return times.length === 0 ? null : times.reduce((sum, time) => sum + time, 0) / times.length;
+}
 
 /** Round trips of small packets from A to B while something else fills the link. */
 class DelayProbe {
@@ -33,9 +67,8 @@ class DelayProbe {
   async stop(): Promise<number | null> {
     if (this.ping === null) return null;
     await this.ping.stop();
-    const times = [...this.ping.output().matchAll(/time=([\d.]+)/g)].map(([, time]) => Number(time));
-    if (times.length === 0) return null;
-    return Math.max(0, times.reduce((sum, time) => sum + time, 0) / times.length - this.rtt);
+    const mean = meanOfPings(this.ping.output());
+    return mean === null ? null : Math.max(0, mean - this.rtt);
   }
 }
 
@@ -44,7 +77,10 @@ export class Meter {
   private readonly pids: () => readonly number[];
   private readonly probe: DelayProbe;
   private readonly sentBefore: number | null;
-  private readonly timer: NodeJS.Timeout;
+  private readonly began = performance.now();
+  private readonly samples: Sample[] = [];
+  private readonly timers: readonly NodeJS.Timeout[];
+  private cost: Promise<Cost> | null = null;
   /** By process that was named: what it had used when it was last looked at, and before the meter began. */
   private readonly used = new Map<number, { first: number; last: number }>();
   private most = 0;
@@ -54,15 +90,24 @@ export class Meter {
     this.link = link;
     this.pids = pids;
     this.look(true);
-    this.sentBefore = bytesOut(link.a);
+    this.sentBefore = carriedBy(link.a)?.sent ?? null;
+    this.sample();
     this.probe = new DelayProbe(link, spec, seconds);
-    this.timer = setInterval(() => {
+    const look = (): void => {
       this.look(false);
-    }, 500);
+    };
+    const sample = (): void => {
+      this.sample();
+    };
+    this.timers = [setInterval(look, LOOK_MS), setInterval(sample, SAMPLE_MS)];
   }
 
-  /** Before the ends are gone, for what they used last. */
-  look(begin: boolean): void {
+  private sample(): void {
+    const received = carriedBy(this.link.b)?.received;
+    if (received !== undefined) this.samples.push({ at: (performance.now() - this.began) / 1000, bytes: received });
+  }
+
+  private look(begin: boolean): void {
     let together = 0;
     for (const pid of this.pids()) {
       const now = cpuSeconds(pid);
@@ -74,17 +119,23 @@ export class Meter {
     this.most = Math.max(this.most, together);
   }
 
-  async stop(): Promise<Cost> {
-    clearInterval(this.timer);
+  /** Before the ends are gone; whoever asks again hears the same. */
+  stop(): Promise<Cost> {
+    return (this.cost ??= this.end());
+  }
+
+  private async end(): Promise<Cost> {
+    for (const timer of this.timers) clearInterval(timer);
     this.look(false);
-    const sent = bytesOut(this.link.a);
-    const addedDelay = await this.probe.stop();
+    this.sample();
+    const sent = carriedBy(this.link.a)?.sent ?? null;
     const cpu = [...this.used.values()].reduce((sum, { first, last }) => sum + last - first, 0);
     return {
-      addedDelay,
+      addedDelay: await this.probe.stop(),
       cpuSeconds: cpu,
       memory: this.most,
       sent: sent === null || this.sentBefore === null ? null : sent - this.sentBefore,
+      steady: steadyOf(this.samples),
     };
   }
 }
@@ -114,12 +165,16 @@ export function middle(results: readonly Result[]): Result | null {
   const sent = of((result) => (result.sent === null || result.bytes === 0 ? null : result.sent / result.bytes)) * bytes;
   const cpu = of((result) => (result.bytes === 0 ? null : result.cpuSeconds / result.bytes)) * bytes;
   const [delay, beside] = [of(({ addedDelay }) => addedDelay), of((result) => result.beside)];
+  // Of the rate, not of what it is in proportion to.
+  const steady =
+    of((result) => (result.steady === null ? null : (result.steady * result.bytes) / result.seconds)) / rate;
   return {
     ...{ bytes, seconds, memory: of((result) => result.memory), files: of(({ files }) => files) },
     sent: Number.isNaN(sent) ? null : sent,
     cpuSeconds: cpu,
     addedDelay: Number.isNaN(delay) ? null : delay,
     cut: results.some(({ cut }) => cut),
+    steady: Number.isNaN(steady) ? null : steady,
     ...(Number.isNaN(beside) ? {} : { beside }),
   };
 }

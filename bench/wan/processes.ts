@@ -25,8 +25,6 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 
 export interface Started {
   readonly pid: number;
-  /** When it first said something on its standard output, as performance.now() has it; null: not yet. */
-  readonly spokeAt: () => number | null;
   /** Resolves with the exit code; null when it was ended by a signal. */
   readonly ended: Promise<number | null>;
   readonly output: () => string;
@@ -38,28 +36,29 @@ export interface Started {
 export interface StartOptions {
   /** It is ended after so many seconds. */
   readonly seconds: number;
-  readonly input?: string;
+  /** Null: its standard input stays open as long as this process lives. */
+  readonly input?: string | null;
+  readonly environment?: Readonly<Record<string, string>>;
   /** It has things to take down itself: at the end of the bench whoever started it tells it, and nothing kills it. */
   readonly endsItself?: boolean;
 }
 
+/** The kernel ends it when this process is gone, whatever ended that. */
+const BOUND = hasCommand('setpriv') ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [];
 const OUTPUT_MAX = 16 * 2 ** 20;
 
 export function start(side: Side, words: readonly string[], options: StartOptions): Started {
-  const [command = '', ...rest] = [...side.enter, ...words];
-  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const [command = '', ...rest] = [...(options.endsItself === true ? [] : BOUND), ...side.enter, ...words];
+  const env = { ...process.env, ...options.environment };
+  const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], env });
   if (options.endsItself !== true) running.add(child);
   const texts = { stdout: '', stderr: '' };
-  let spokeAt: number | null = null;
-  child.stdout.once('data', () => {
-    spokeAt = performance.now();
-  });
   for (const name of ['stdout', 'stderr'] as const)
     child[name].on('data', (some: Buffer) => {
       if (texts[name].length < OUTPUT_MAX) texts[name] += some.toString();
     });
   child.stdin.on('error', () => undefined);
-  child.stdin.end(options.input ?? '');
+  if (options.input !== null) child.stdin.end(options.input ?? '');
   const ended = new Promise<number | null>((resolve) => {
     child.on('error', (error) => {
       texts.stderr += error.message;
@@ -83,7 +82,6 @@ export function start(side: Side, words: readonly string[], options: StartOption
   });
   return {
     pid: child.pid ?? 0,
-    spokeAt: () => spokeAt,
     ended,
     output: () => texts.stdout,
     errors: () => texts.stderr,

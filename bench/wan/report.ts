@@ -1,29 +1,35 @@
 /** bench/WAN.md of what was measured. */
+import { judge, mbitOf, medianShare, secondsForAll } from './figures.ts';
+import type { Judged } from './figures.ts';
 import { bestMbit } from './link.ts';
 import { middle } from './meter.ts';
 import type { Result } from './meter.ts';
-import { OURS } from './plan.ts';
 import type { Measurement, SectionName } from './plan.ts';
-
-/** By row, by contender: each run. */
-export type Measured = Record<string, Record<string, Result[]>>;
+import { resultsIn, runsIn } from './state.ts';
+import type { Measured, Run } from './state.ts';
 
 const GB = 1e9;
 const MiB = 2 ** 20;
 
-const mbitOf = ({ bytes, seconds }: Result): number => (bytes * 8) / seconds / 1e6;
 const shown = (value: number | null, digits: number): string =>
   value === null || Number.isNaN(value) ? '-' : value.toFixed(digits);
 const per = (value: number | null, by: number): number | null => (value === null || by === 0 ? null : value / by);
 const rateDigits = (rate: number): number => (rate >= 100 ? 0 : rate >= 10 ? 1 : 2);
 
-function spread(runs: readonly Result[]): string {
-  const rates = runs.map(mbitOf);
-  const middleRate = mbitOf(middle(runs) as Result);
-  const digits = rateDigits(middleRate);
-  const range =
-    rates.length < 2 ? '' : ` (${Math.min(...rates).toFixed(digits)}-${Math.max(...rates).toFixed(digits)})`;
-  return `${middleRate.toFixed(digits)}${range}`;
+/** The middle, and the least and the most where there are several. */
+function spread(middleOf: number, all: readonly number[], digits: number): string {
+  const known = all.filter((value) => !Number.isNaN(value));
+  if (known.length < 2) return shown(middleOf, digits);
+  return `${shown(middleOf, digits)} (${Math.min(...known).toFixed(digits)}-${Math.max(...known).toFixed(digits)})`;
+}
+
+function rates(result: Result, runs: readonly Result[], unit = 1): string {
+  const rate = mbitOf(result) / unit;
+  return spread(
+    rate,
+    runs.map(mbitOf).map((one) => one / unit),
+    unit === 1 ? rateDigits(rate) : 2,
+  );
 }
 
 type Cells = (result: Result, runs: readonly Result[], row: Measurement) => readonly string[];
@@ -38,9 +44,16 @@ const costs: Cells = (result) => [
 const COSTS = ['bytes sent / file bytes', 'added delay, ms', 'CPU s per GB', 'memory, MiB'];
 
 const shareCells: Cells = (result, runs, row) => {
-  const share = row.link === null ? null : mbitOf(result) / bestMbit(row.link);
-  return [spread(runs), shown(share, 3), ...costs(result, runs, row)];
+  const steady = result.steady === null ? null : result.steady * mbitOf(result);
+  return [
+    rates(result, runs),
+    shown(medianShare(row, runs), 3),
+    shown(steady, rateDigits(steady ?? 0)),
+    shown(result.seconds, 1),
+    ...costs(result, runs, row),
+  ];
 };
+const SHARES = ['Mb/s', 'share of best', 'Mb/s without begin and end', 'seconds', ...COSTS];
 
 interface Section {
   readonly title: string;
@@ -50,85 +63,153 @@ interface Section {
 }
 
 const SECTIONS: Readonly<Record<SectionName, Section>> = {
-  table: { title: 'Long, lossy links', head: ['Mb/s', 'share of best', ...COSTS], cells: shareCells },
+  table: { title: 'Long, lossy links', head: SHARES, cells: shareCells },
   also: {
     title: 'Links with other troubles',
-    text: 'Best is of the link as it is at first: half of it is gone where the capacity is halved in the middle, 5 s where there is an outage.',
-    head: ['Mb/s', 'share of best', ...COSTS],
+    text: 'Best is what the link could carry in the time of the run: less, where its capacity is halved or gone for a while.',
+    head: SHARES,
     cells: shareCells,
   },
   beside: {
     title: 'Beside others',
-    text: 'What the flow that is named first keeps, and what the one beside it has.',
+    text: 'What the flow that is named first keeps, and what the one beside it has, which was there before.',
     head: ['Mb/s of the first', 'Mb/s beside it', 'added delay, ms'],
-    cells: (result, runs) => [spread(runs), shown(result.beside ?? null, 1), shown(result.addedDelay, 0)],
+    cells: (result, runs) => [rates(result, runs), shown(result.beside ?? null, 1), shown(result.addedDelay, 0)],
   },
   several: {
     title: 'Several of ours',
     text: "Together, with Jain's index of their shares; and who joins another after a while: its own Mb/s, with the other's.",
     head: ['Mb/s', "Jain's index, or Mb/s of the other", 'added delay, ms'],
-    cells: (result, runs) => [spread(runs), shown(result.beside ?? null, 2), shown(result.addedDelay, 0)],
+    cells: (result, runs) => [rates(result, runs), shown(result.beside ?? null, 2), shown(result.addedDelay, 0)],
   },
   small: {
     title: 'Many small files',
-    text: 'Files that had arrived when it was ended, and how long all of them take at that rate. The bar: a twentieth of the seconds of sftp x8.',
+    text: 'Who was ended before all had arrived is marked: seconds for all are then at the rate until then.',
     head: ['files arrived', 'in seconds', 'seconds for all', 'CPU s per GB', 'memory, MiB'],
-    cells: (result, _runs, row) => [
+    cells: (result, runs, row) => [
       shown(result.files, 0),
       shown(result.seconds, 1),
-      shown(secondsForAll(result, row), 1),
+      `${spread(
+        secondsForAll(result, row),
+        runs.map((run) => secondsForAll(run, row)),
+        1,
+      )}${result.cut ? ', **extrapolated**' : ''}`,
       shown(per(result.cpuSeconds, result.bytes / GB), 0),
       shown(result.memory / MiB, 0),
     ],
   },
+  sockets: {
+    title: 'Plain sftp get, by the congestion control of the server',
+    text: 'The whole command with its sign-in, ended after the seconds of a run. `--tcp-congestion` names the control; OpenSSH has what its host has.',
+    head: SHARES,
+    cells: shareCells,
+  },
   loopback: {
     title: 'Loopback, no link at all',
-    head: ['Gb/s', 'CPU s per GB', 'memory, MiB'],
+    head: ['Gb/s', 'seconds', 'CPU s per GB', 'memory, MiB'],
     cells: (result, runs) => [
-      runs.map((run) => (mbitOf(run) / 1000).toFixed(2)).length === 0 ? '-' : shown(mbitOf(result) / 1000, 2),
+      rates(result, runs, 1000),
+      shown(result.seconds, 2),
       shown(per(result.cpuSeconds, result.bytes / GB), 1),
       shown(result.memory / MiB, 0),
     ],
   },
 };
 
-export const secondsForAll = ({ files, seconds }: Result, row: Measurement): number =>
-  files === 0 ? NaN : (seconds * row.files) / files;
+const verdict = ({ reached, bar, figure, what }: Judged): string =>
+  `**${reached ? 'above' : 'below'}** ${bar}${what === 'share of best' ? '' : `: ${figure.toFixed(2)} ${what}`}`;
 
-function verdict(row: Measurement, name: string, results: Readonly<Record<string, Result | null>>): string {
-  const own = results[name];
-  if (own === null || own === undefined) return '';
-  if (row.section === 'small' && name === OURS) {
-    const rival = results['sftp x8'];
-    if (rival === null || rival === undefined) return '';
-    return secondsForAll(own, row) * 20 <= secondsForAll(rival, row) ? 'bar' : 'short';
-  }
-  if (row.section === 'beside' && name === 'cubic beside Waybill') {
-    const rival = results['cubic beside bbr'];
-    if (rival === null || rival === undefined) return '';
-    const kept = mbitOf(own) / mbitOf(rival);
-    return `${kept.toFixed(2)} of beside BBR: ${kept >= 0.9 ? 'bar' : 'short'}`;
-  }
-  if (row.bar === null || row.link === null || name !== OURS) return '';
-  return mbitOf(own) / bestMbit(row.link) >= row.bar ? `bar ${row.bar}` : `short of ${row.bar}`;
+const titleOf = (row: Measurement): string =>
+  row.section === 'table' && row.link !== null ? `${row.title} (best ${bestMbit(row.link).toFixed(1)})` : row.title;
+
+/** What others said, in a cell of a table. */
+const told = ({ failed = '' }: Run): string => failed.replaceAll('|', '/');
+
+/** One line of the report: a contender on a row; null: it was not tried. */
+export function lineOf(row: Measurement, name: string, measured: Measured): string | null {
+  const runs = runsIn(measured, row.id, name);
+  const results = resultsIn(measured, row.id, name);
+  const result = middle(results);
+  const { cells, head } = SECTIONS[row.section];
+  if (runs.length === 0) return null;
+  const start = `| ${titleOf(row)} | ${name}`;
+  const failed = runs.length - results.length;
+  if (result === null)
+    return `${start} | 0 | ${head.map((_, at) => (at === 0 ? `failed: ${runs.map(told)[0] ?? ''}` : '-')).join(' | ')} | |`;
+  const judged = judge(row, name, measured);
+  const count = failed === 0 ? String(results.length) : `${results.length}, ${failed} failed`;
+  return `${start} | ${count} | ${cells(result, results, row).join(' | ')} | ${judged === null ? '' : verdict(judged)} |`;
 }
 
-/** One line of the report: a contender on a row. */
-export function lineOf(row: Measurement, name: string, measured: Measured): string | null {
-  const runs = measured[row.id]?.[name] ?? [];
-  const result = middle(runs);
-  if (result === null) return null;
-  const all = Object.fromEntries(
-    Object.entries(measured[row.id] ?? {}).map(([other, theirs]) => [other, middle(theirs)]),
+const ruled = (names: readonly string[]): string[] => [
+  `| ${names.join(' | ')} |`,
+  `|${names.map(() => '---').join('|')}|`,
+];
+
+/** Every bar at a glance: what was not measured is missing from it, not reached. */
+export function bars(rows: readonly Measurement[], measured: Measured): string[] {
+  const all = rows
+    .flatMap((row) => row.contenders.map(({ name }) => judge(row, name, measured)))
+    .filter((one) => one !== null);
+  if (all.length === 0) return [];
+  const reached = all.filter((one) => one.reached).length;
+  return [
+    `## Bars: ${reached} of ${all.length} measured are reached`,
+    '',
+    'A transfer counts from the start of the command to its end.',
+    '',
+    ...ruled(['row', 'who', 'runs', 'what', 'measured', 'bar', '']),
+    ...all.map(
+      ({ row, who, what, figure, bar, reached: is, runs }) =>
+        `| ${row.title} | ${who} | ${runs} | ${what} | ${figure.toFixed(3)} | ${bar} | **${is ? 'above' : 'below'}** |`,
+    ),
+    '',
+  ];
+}
+
+function failures(rows: readonly Measurement[], measured: Measured): string[] {
+  const all = rows.flatMap((row) =>
+    row.contenders.flatMap(({ name }) =>
+      runsIn(measured, row.id, name)
+        .filter(({ result }) => result === null)
+        .map((run) => `| ${row.title} | ${name} | ${run.run + 1} | ${run.tries} | ${told(run)} |`),
+    ),
   );
-  const { cells } = SECTIONS[row.section];
-  const named =
-    row.section === 'table' && row.link !== null ? `${row.title} (best ${bestMbit(row.link).toFixed(1)})` : row.title;
-  return `| ${named} | ${name} | ${runs.length} | ${cells(result, runs, row).join(' | ')} | ${verdict(row, name, all)} |`;
+  return all.length === 0
+    ? []
+    : ['## Runs that failed', '', ...ruled(['link', 'who', 'run', 'tries', 'why']), ...all, ''];
+}
+
+/** Whether the links were what they are called. */
+function links(rows: readonly Measurement[], measured: Measured): string[] {
+  const all = rows.flatMap(({ id, title }) => {
+    const counted = measured.links[id];
+    if (counted === undefined || counted.in === 0) return [];
+    const percent = (count: number): string => ((100 * count) / counted.in).toFixed(3);
+    const { dropped, lost, policed } = counted;
+    return [`| ${title} | ${counted.in.toLocaleString('en')} | ${[dropped, lost, policed].map(percent).join(' | ')} |`];
+  });
+  if (all.length === 0) return [];
+  const names = ['link', 'packets', 'dropped by the queue, %', 'lost, %', 'dropped by the policer, %'];
+  const text = 'Of what A sent, all contenders and runs together.';
+  return ['## What the links did', '', text, '', ...ruled(names), ...all, ''];
+}
+
+/** Of all runs: from when to when, of which commits, of files and flows of how long. */
+export function about(measured: Measured): string {
+  const runs = Object.values(measured.rows).flatMap((row) => Object.values(row).flat());
+  const different = (pick: (run: Run) => string): string[] => [...new Set(runs.map(pick))].sort();
+  const range = (all: string[]): string => (all.length < 2 ? all.join('') : `${all[0] ?? ''} to ${all.at(-1) ?? ''}`);
+  const aims = runs.map(({ aim }) => aim).sort((a, b) => a - b);
+  const minutes = different(({ at }) => `${at.slice(0, 16).replace('T', ' ')} UTC`);
+  return [
+    `${runs.filter(({ result }) => result !== null).length} runs, ${range(minutes)}; commit ${different(({ commit }) => commit).join(', ')};`,
+    `ours with ${measured.way}; files and flows of ${range([...new Set(aims.map((aim) => aim.toFixed(0)))])} s of link time.`,
+  ].join(' ');
 }
 
 export function report(rows: readonly Measurement[], measured: Measured, head: readonly string[]): string {
-  const lines = [...head];
+  const lines = [...head, ...bars(rows, measured)];
   for (const [section, { title, text, head: columns }] of Object.entries(SECTIONS)) {
     const found = rows
       .filter((row) => row.section === section)
@@ -136,8 +217,7 @@ export function report(rows: readonly Measurement[], measured: Measured, head: r
       .filter((line) => line !== null);
     if (found.length === 0) continue;
     lines.push(`## ${title}`, '', ...(text === undefined ? [] : [text, '']));
-    const names = ['link', 'who', 'runs', ...columns, ''];
-    lines.push(`| ${names.join(' | ')} |`, `|${names.map(() => '---').join('|')}|`, ...found, '');
+    lines.push(...ruled(['link', 'who', 'runs', ...columns, 'bar']), ...found, '');
   }
-  return lines.join('\n');
+  return [...lines, ...failures(rows, measured), ...links(rows, measured)].join('\n');
 }

@@ -52,8 +52,8 @@ export const alsoRows = (seconds: number): readonly WanRow[] => [
   also('ack-loss-50', '50 % loss of what comes back', { ackLoss: 50 }),
 ];
 
-/** What passes between the making of a link and the beginning of ours; a rival begins sooner, and still meets it. */
-export const LEAD_SECONDS = 4;
+/** Who is on a link to which something happens begins so long after the link was made, to the tenth of a second. */
+export const LEAD_SECONDS = 8;
 
 export const SHARED_BUFFERS = [0.25, 1, 4] as const;
 export const SHARED: LinkSpec = { mbit: 50, rtt: 40 };

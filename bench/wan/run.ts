@@ -1,33 +1,23 @@
 /**
- * npm run bench -- wan [--rows ID,...] [--runs 5] [--seconds 25] [--emulator PATH] [--state FILE] [--write]
+ * npm run bench -- wan [--rows ID,...] [--runs 5] [--seconds 25] [--emulator PATH] [--state FILE] [--write] [--list]
  * Fast transfers over long, lossy links beside TCP of the kernel and sftp; as root. bench/README.md says what it needs.
  */
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  closeSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
-import { randomBytes } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { openEmulatedLink } from './emulated-link.ts';
-import { loopback } from './link.ts';
-import type { Link } from './link.ts';
-import { hasNetem, openNetemLink } from './netem-link.ts';
-import { OURS, planAll } from './plan.ts';
+import { chart } from './chart.ts';
+import { estimate, listed } from './estimate.ts';
+import type { Wanted } from './estimate.ts';
+import { removeLeftovers } from './leftovers.ts';
+import { planAll } from './plan.ts';
 import type { Measurement } from './plan.ts';
 import { hasCommand, onAnyExit } from './processes.ts';
-import { lineOf, report } from './report.ts';
-import type { Measured } from './report.ts';
-import type { Contender, Task } from './rivals.ts';
+import { about, lineOf, report } from './report.ts';
+import { Session } from './session.ts';
+import { Sources } from './sources.ts';
+import { load, runsIn, save } from './state.ts';
 
 const { values: options } = parseArgs({
   options: {
@@ -36,10 +26,17 @@ const { values: options } = parseArgs({
     who: { type: 'string' },
     runs: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '25' },
+    /** Of the file of who is to finish; as --seconds when left out. */
+    'file-seconds': { type: 'string' },
+    /** Of sftp for the small files; without it all of them, once. */
+    'small-seconds': { type: 'string' },
+    /** No run begins later. */
+    minutes: { type: 'string', default: 'Infinity' },
     emulator: { type: 'string' },
-    /** What was measured is kept here; runs that are in it already are not repeated. */
     state: { type: 'string' },
     write: { type: 'boolean', default: false },
+    /** Where it is written, instead of bench/. */
+    out: { type: 'string' },
     /** A small client over the core instead of the command. */
     core: { type: 'boolean', default: false },
     policy: { type: 'string', default: 'fair' },
@@ -50,153 +47,99 @@ const { values: options } = parseArgs({
   },
 });
 
+function number(
+  name: 'runs' | 'seconds' | 'file-seconds' | 'small-seconds' | 'minutes' | 'files' | 'megabytes',
+): number {
+  const value = Number(options[name]);
+  if (!(value > 0)) throw new Error(`--${name} is a number above 0`);
+  return value;
+}
+
 const MiB = 2 ** 20;
 const emulator = options.emulator ?? process.env['WAYBILL_LINK_EMULATOR'] ?? null;
-const way = { core: options.core, policy: options.policy, verbose: options.verbose };
+const seconds = number('seconds');
 const all = planAll({
-  seconds: Number(options.seconds),
-  way,
-  loopbackBytes: Number(options.megabytes) * MiB,
-  smallFiles: Number(options.files),
+  seconds,
+  fileSeconds: options['file-seconds'] === undefined ? seconds : number('file-seconds'),
+  smallSeconds: options['small-seconds'] === undefined ? null : number('small-seconds'),
+  way: { core: options.core, policy: options.policy, verbose: options.verbose },
+  loopbackBytes: number('megabytes') * MiB,
+  smallFiles: number('files'),
 });
 
-function wanted(): Measurement[] {
+function wantedRows(): Measurement[] {
   const ids = options.rows?.split(',');
   const unknown = ids?.find((id) => !all.some((row) => row.id === id || row.section === id));
   if (unknown !== undefined) throw new Error(`there is no row ${unknown}; --list names them`);
   return all.filter(({ id, section }) => ids === undefined || ids.includes(id) || ids.includes(section));
 }
 
-function load(): Measured {
-  if (options.state === undefined || !existsSync(options.state)) return {};
-  return JSON.parse(readFileSync(options.state, 'utf8')) as Measured;
+function wantedNames(): string[] | null {
+  const names = options.who?.split(',') ?? null;
+  const unknown = names?.find((name) => !all.some(({ contenders }) => contenders.some((one) => one.name === name)));
+  if (unknown !== undefined) throw new Error(`there is no contender ${unknown}; --list names them`);
+  return names;
 }
 
-/** Bytes that no layer can make smaller; a block of them, over and over. */
-function writeBytes(file: string, bytes: number, block: Buffer): void {
-  const descriptor = openSync(file, 'w');
-  for (let at = 0; at < bytes; at += block.length) writeSync(descriptor, block, 0, Math.min(block.length, bytes - at));
-  closeSync(descriptor);
-}
+const wanted: Wanted = { rows: wantedRows(), who: wantedNames(), runs: number('runs') };
+const measured = load(options.state, `${options.core ? 'the core, ' : ''}policy ${options.policy}`);
+const commit = execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], {
+  encoding: 'utf8',
+}).trim();
 
-class Sources {
-  private readonly folder: string;
-  private readonly block = randomBytes(32 * MiB);
-  private made: { key: string; path: string } | null = null;
-
-  constructor(folder: string) {
-    this.folder = folder;
-  }
-
-  of({ bytes, files }: Measurement): string {
-    const key = `${bytes}-${files}`;
-    if (this.made?.key === key) return this.made.path;
-    if (this.made !== null) rmSync(this.made.path, { recursive: true, force: true });
-    const source = path.join(this.folder, files === 1 ? 'file' : 'tree');
-    if (files === 1) writeBytes(source, bytes, this.block);
-    else {
-      mkdirSync(source);
-      const each = Math.floor(bytes / files);
-      for (let at = 0; at < files; at++) writeBytes(path.join(source, `file-${at}`), each, this.block.subarray(at));
-    }
-    this.made = { key, path: source };
-    return source;
-  }
-}
-
-function openLink(row: Measurement, seed: number, seconds: number): Promise<Link> {
-  if (row.link === null) return Promise.resolve(loopback());
-  if (emulator !== null) return openEmulatedLink(emulator, row.link, seed, seconds);
-  if (hasNetem()) return openNetemLink(row.link, seconds);
-  throw new Error('this kernel has no netem; name an emulator (--emulator PATH), as bench/README.md describes it');
-}
-
-/**
- * What sftp and HTTPS have on hosts that nobody tuned; iperf3 names its own. By the routes: a namespace may not set what the
- * machine has not allowed.
- */
-function useCubic({ a, b }: Link): void {
-  for (const { enter } of [a, b]) {
-    const inside = (line: string): string =>
-      execFileSync('env', [...enter, 'ip', ...line.split(' ')], { encoding: 'utf8' });
-    for (const route of inside('-4 route show')
-      .split('\n')
-      .map((line) => line.trim()))
-      if (route !== '') inside(`route replace ${route.replaceAll(/ +/g, ' ')} congctl cubic`);
-  }
-}
-
-async function measure(row: Measurement, who: Contender, run: number, sources: Sources): Promise<boolean> {
-  const scratch = mkdtempSync(path.join(tmpdir(), 'waybill-wan-'));
-  const remove = onAnyExit(() => {
-    rmSync(scratch, { recursive: true, force: true });
-  });
-  // Ours is to finish; of the others it is enough to see the rate.
-  const seconds = who.name === OURS ? row.patience : row.seconds;
-  const { bytes, files } = row;
-  const source = sources.of(row);
-  const link = await openLink(row, run + 1, row.patience * 2 + 180);
-  try {
-    if (row.link !== null) useCubic(link);
-    const spec = row.link ?? { mbit: 0, rtt: 0 };
-    const task: Task = { link, spec, seconds, bytes, files, scratch, source };
-    const result = await who.run(task);
-    if (result === null) return false;
-    ((measured[row.id] ??= {})[who.name] ??= []).push(result);
-    return true;
-  } finally {
-    await link.close();
-    rmSync(scratch, { recursive: true, force: true });
-    remove();
-  }
-}
-
-function head(): string[] {
-  const commit = execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' });
+function head(picture: boolean): string[] {
   const kernel = execFileSync('uname', ['-sr'], { encoding: 'utf8' }).trim();
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? '?'}, ${(totalmem() / 2 ** 30).toFixed(0)} GiB`;
   const made = emulator === null ? 'netem' : 'an emulator between two network namespaces';
   return [
     '# Fast transfers over long, lossy links',
     '',
-    `Machine: ${machine}; ${kernel}; Node ${process.version}; commit ${commit.trim()}; ${new Date().toISOString().slice(0, 10)}.`,
-    `Links: ${made}. Command: \`npm run bench -- wan\`, transfers of ${options.seconds} s of link time; medians (least-most).`,
-    'What the columns mean and what is timed: [README.md](README.md).',
+    `Machine: ${machine}; ${kernel}; Node ${process.version}. ${about(measured)}`,
+    `Links: ${made}. Command: \`npm run bench -- wan\`; medians (least-most). What the columns mean and what is timed: [README.md](README.md).`,
     '',
+    ...(picture ? ['![Share of what each link can carry](WAN.svg)', ''] : []),
   ];
 }
 
-async function runAll(): Promise<void> {
-  const shm = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
-  const folder = mkdtempSync(path.join(shm, 'waybill-wan-'));
-  onAnyExit(() => {
-    rmSync(folder, { recursive: true, force: true });
-  });
-  const sources = new Sources(folder);
-  const names = options.who?.split(',');
-  for (const row of wanted())
-    // Each in turn, run by run: what changes on the machine meets all of them.
-    for (let run = 0; run < Number(options.runs); run++)
-      for (const who of row.contenders) {
-        if (names?.includes(who.name) === false || (measured[row.id]?.[who.name]?.length ?? 0) > run) continue;
-        try {
-          if (!(await measure(row, who, run, sources))) continue;
-          process.stdout.write(`${lineOf(row, who.name, measured) ?? ''}\n`);
-        } catch (error) {
-          process.stderr.write(`${row.id} ${who.name}: ${error instanceof Error ? error.message : String(error)}\n`);
-        }
-        if (options.state !== undefined) writeFileSync(options.state, JSON.stringify(measured));
-      }
+function write(): void {
+  const folder = options.out ?? path.join(import.meta.dirname, '..');
+  const picture = chart(all, measured);
+  if (picture !== null) writeFileSync(path.join(folder, 'WAN.svg'), picture);
+  writeFileSync(path.join(folder, 'WAN.md'), report(all, measured, head(picture !== null)));
 }
 
-const measured = load();
-if (options.list) for (const { id, section, title } of all) process.stdout.write(`${section}\t${id}\t${title}\n`);
-else {
+async function measureAll(): Promise<void> {
   if (process.getuid?.() !== 0) throw new Error('network namespaces need root');
   for (const command of ['iperf3', 'sftp', 'nsenter', 'ip'])
     if (!hasCommand(command)) throw new Error(`${command} is not installed`);
-  await runAll();
-  const text = report(all, measured, head());
-  if (options.write) writeFileSync(path.join(import.meta.dirname, '..', 'WAN.md'), text);
+  const shm = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  removeLeftovers([...new Set([shm, tmpdir()])]);
+  const [memory = '', disk = ''] = [shm, tmpdir()].map((place) =>
+    mkdtempSync(path.join(place, `waybill-wan-${process.pid}-`)),
+  );
+  onAnyExit(() => {
+    for (const folder of [memory, disk]) rmSync(folder, { recursive: true, force: true });
+  });
+  process.stdout.write(listed(estimate(wanted, measured), wanted.runs));
+  const session = new Session({
+    ...{ wanted, measured, emulator, commit, folder: disk, sources: new Sources(memory) },
+    deadline: performance.now() + number('minutes') * 60_000,
+    changed: (row, who) => {
+      save(options.state, measured);
+      if (who === null) return;
+      const count = runsIn(measured, row.id, who).length;
+      process.stdout.write(
+        `${new Date().toISOString().slice(11, 19)} run ${count} ${lineOf(row, who, measured) ?? ''}\n`,
+      );
+      if (options.write) write();
+    },
+  });
+  await session.run();
+}
+
+if (options.list) process.stdout.write(listed(estimate(wanted, measured), wanted.runs));
+else {
+  await measureAll();
+  if (options.write) write();
 }
 process.exit(0);

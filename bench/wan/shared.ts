@@ -2,25 +2,33 @@
 import type { Link, LinkSpec } from './link.ts';
 import { Meter } from './meter.ts';
 import type { Result } from './meter.ts';
-import { progressOf, startPut, startWaybill } from './ours.ts';
+import type { Contender, Task } from './contender.ts';
+import { hasControl, startIperf } from './iperf.ts';
+import { progressOf, startPut } from './ours.ts';
 import type { Way } from './ours.ts';
 import { until } from './processes.ts';
 import type { Started } from './processes.ts';
-import { hasControl, startIperf } from './rivals.ts';
-import type { Contender, Task } from './rivals.ts';
+
+/** So long who is joined is under way alone, whether it is the kernel's or ours. */
+const ALONE_SECONDS = 3;
+/** Until ours delivers, and its processes are gone. */
+const OURS_SECONDS = 3;
 
 const mbit = (bytes: number, seconds: number): number => (bytes * 8) / seconds / 1e6;
 
 /** `bytes` and `seconds` of the result are of `control`; `beside` is what the other flow had, in Mb/s. */
 export const kernelBesideKernel = (control: string, other: string): Contender => ({
   name: `${control} beside ${other}`,
+  expects: ({ seconds }) => ALONE_SECONDS + seconds + 4,
   async run({ link, spec, seconds }) {
     if (!hasControl(control) || !hasControl(other)) return null;
-    const second = await startIperf(link, other, 1, seconds + 2);
+    const second = await startIperf(link, other, 1, ALONE_SECONDS + seconds + 2);
+    await wait(ALONE_SECONDS);
     const first = await startIperf(link, control, 1, seconds);
     const meter = new Meter(link, spec, seconds, () => [...first.pids, ...second.pids]);
     try {
       const [one, two] = await Promise.all([first.received, second.received]);
+      // Of all its time: of it the most was beside the first.
       return { ...(await meter.stop()), ...one, cut: false, files: 1, beside: mbit(two.bytes, two.seconds) };
     } finally {
       await meter.stop();
@@ -32,10 +40,15 @@ export const kernelBesideKernel = (control: string, other: string): Contender =>
 /** Ours is under way when the other begins, and does not end before it. */
 export const kernelBesideOurs = (control: string, way: Way): Contender => ({
   name: `${control} beside Waybill`,
+  expects: ({ seconds }) => OURS_SECONDS + ALONE_SECONDS + seconds + 2,
+  async prepare({ stage }) {
+    await stage.waybill();
+  },
   async run(task) {
     if (!hasControl(control)) return null;
     return withOurs(task, way, 1, async (clients, pids) => {
       const { link, spec, seconds } = task;
+      await wait(ALONE_SECONDS);
       const before = bytesOf(clients);
       const begun = performance.now();
       const flow = await startIperf(link, control, 1, seconds);
@@ -55,8 +68,13 @@ export const kernelBesideOurs = (control: string, way: Way): Contender => ({
 /** `bytes` is of all; `beside` is Jain's index of their shares. */
 export const severalOfOurs = (flows: number, way: Way): Contender => ({
   name: `Waybill x${flows}`,
+  expects: ({ seconds }) => OURS_SECONDS + seconds + ALONE_SECONDS,
+  async prepare({ stage }) {
+    await stage.waybill();
+  },
   run: (task) =>
     withOurs(task, way, flows, async (clients, pids) => {
+      await wait(ALONE_SECONDS);
       const { shares, ...result } = await over(task.link, task.spec, task.seconds, clients, pids);
       return { ...result, beside: jain(shares) };
     }),
@@ -65,6 +83,10 @@ export const severalOfOurs = (flows: number, way: Way): Contender => ({
 /** `bytes` is of who came late, in the second half of the time; `beside` what the first had then, in Mb/s. */
 export const lateJoiner = (way: Way): Contender => ({
   name: 'second of Waybill',
+  expects: ({ seconds }) => 2 * OURS_SECONDS + seconds * 1.5,
+  async prepare({ stage }) {
+    await stage.waybill();
+  },
   run: (task) =>
     withOurs(task, way, 1, (clients, pids, join) =>
       (async () => {
@@ -89,10 +111,10 @@ async function withOurs(
   measure: (clients: readonly Started[], pids: readonly number[], join: Join) => Promise<Result>,
 ): Promise<Result> {
   const most = task.seconds * 3 + 60;
-  const server = await startWaybill(task.link, task.scratch, most);
+  const server = await task.stage.waybill();
   const clients: Started[] = [];
   const join = async (): Promise<Started> => {
-    const client = startPut(server, { ...task, seconds: most }, way, `of-${clients.length}/`);
+    const client = startPut(server, { ...task, seconds: most }, way, `of-${task.stage.next()}/`);
     clients.push(client);
     await until('ours', 30, () => (progressOf(client).bytes > 0 ? true : null));
     return client;
@@ -102,7 +124,6 @@ async function withOurs(
     return await measure([...clients], [server.process.pid, ...clients.map(({ pid }) => pid)], join);
   } finally {
     await Promise.all(clients.map((client) => client.stop()));
-    await server.process.stop();
   }
 }
 
