@@ -13,6 +13,7 @@ import type {
   SocketOptions,
   StreamEnd,
   StreamFigures,
+  ThreadStart,
   ToSocket,
 } from './messages.ts';
 
@@ -35,6 +36,7 @@ const ONE = Buffer.from(new BigUint64Array([1n]).buffer);
 export class FastSocket {
   readonly description: SocketDescription;
   private readonly worker: Worker;
+  private readonly posted: Int32Array;
   private readonly wakeDescriptor: number | null;
   private readonly streams = new Map<number, FastStream>();
   private made = 0;
@@ -43,19 +45,26 @@ export class FastSocket {
 
   /** Rejects when there is no such address here, or it is taken. */
   static async open(options: SocketOptions): Promise<FastSocket> {
-    const worker = new Worker(ENTRY, { workerData: options });
+    const posted = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+    const start: ThreadStart = { ...options, posted };
+    const worker = new Worker(ENTRY, { workerData: start });
     const first = await new Promise<FromSocket>((resolve, reject) => {
       worker.once('message', resolve);
       worker.once('error', reject);
     });
-    if (first.kind === 'ready') return new FastSocket(worker, first);
+    if (first.kind === 'ready') return new FastSocket(worker, first, new Int32Array(posted));
     await worker.terminate();
     throw new Error(first.kind === 'failed' ? first.message : 'the thread of a socket did not start');
   }
 
-  private constructor(worker: Worker, ready: SocketDescription & { readonly wakeDescriptor: number | null }) {
+  private constructor(
+    worker: Worker,
+    ready: SocketDescription & { readonly wakeDescriptor: number | null },
+    posted: Int32Array,
+  ) {
     const { wakeDescriptor, address, port, backend, abilities, cipher, without } = ready;
     this.worker = worker;
+    this.posted = posted;
     this.wakeDescriptor = wakeDescriptor;
     this.description = { address, port, backend, abilities, cipher, without };
     worker.on('message', (message: FromSocket) => {
@@ -109,6 +118,7 @@ export class FastSocket {
 
   private post(message: ToSocket): void {
     this.worker.postMessage(message);
+    Atomics.add(this.posted, 0, 1);
     // The thread may be asleep in the system, where no message reaches it.
     if (this.wakeDescriptor !== null) wake(this.wakeDescriptor);
   }
@@ -122,10 +132,17 @@ interface StreamParts {
   readonly post: (message: ToSocket) => void;
 }
 
+/** The thread is told how far we are when it is so much of the ring, or when nothing more can be done at once. */
+const TELL_SHARE = 1 / 16;
+
 abstract class FastStream {
   protected readonly parts: StreamParts;
+  /** send: filled below. receive: taken below. */
+  protected moved = 0;
+  private told = 0;
   /** send: the receiver has everything below. receive: everything below has arrived. */
   reached = 0;
+  protected abstract readonly word: 'filled' | 'taken';
   private endedBy: Ended | null = null;
   private changed: (() => void) | null = null;
   private resolveEnded: (ended: Ended) => void = () => undefined;
@@ -153,6 +170,7 @@ abstract class FastStream {
   }
 
   end(reason: CloseReason, text: string): void {
+    this.tell();
     if (this.endedBy === null) this.parts.post({ kind: 'end', stream: this.parts.stream, reason, text });
   }
 
@@ -162,7 +180,19 @@ abstract class FastStream {
     this.wakeUp();
   }
 
+  protected move(bytes: number, isLast: boolean): void {
+    this.moved += bytes;
+    if (isLast || this.moved - this.told >= this.parts.ring.size * TELL_SHARE) this.tell();
+  }
+
+  protected tell(): void {
+    if (this.moved === this.told) return;
+    this.told = this.moved;
+    this.parts.post({ kind: this.word, stream: this.parts.stream, below: this.moved });
+  }
+
   protected async change(): Promise<void> {
+    this.tell();
     await new Promise<void>((resolve) => {
       this.changed = resolve;
     });
@@ -188,57 +218,62 @@ abstract class FastStream {
 
 /** `cut` and `end` by the peer show in `write` as false. */
 export class SendingStream extends FastStream {
-  private filled = 0;
+  protected readonly word = 'filled';
+  private telling: NodeJS.Immediate | null = null;
 
   /** Copies the bytes in as soon as there is room; false when the stream has ended and nobody will have them. */
   async write(bytes: Buffer): Promise<boolean> {
-    const { ring, stream, post } = this.parts;
+    const { ring, length: end } = this.parts;
     let at = 0;
     while (at < bytes.length) {
       if (this.over !== null) return false;
-      const room = this.reached + ring.size - this.filled;
+      const room = this.reached + ring.size - this.moved;
       if (room === 0) {
         await this.change();
         continue;
       }
       const length = Math.min(room, bytes.length - at);
-      ring.write(this.filled, bytes, at, at + length);
-      this.filled += length;
+      ring.write(this.moved, bytes, at, at + length);
       at += length;
-      post({ kind: 'filled', stream, below: this.filled });
+      this.move(length, this.moved + length === end);
     }
+    // Small files follow each other at once: they are told of together.
+    this.telling ??= setImmediate(() => {
+      this.telling = null;
+      this.tell();
+    });
     return true;
   }
 
   pause(why: Pick<Paused, 'cause' | 'reference'> | null): void {
-    const paused = why === null ? null : { ...why, released: this.filled };
+    const paused = why === null ? null : { ...why, released: this.moved };
+    this.tell();
     this.parts.post({ kind: 'pause', stream: this.parts.stream, paused });
   }
 }
 
 export class ReceivingStream extends FastStream {
-  private taken = 0;
+  protected readonly word = 'taken';
 
   /**
    * The bytes in their order, as views that are valid until the next is asked for. Ends with the stream's last byte, or when
    * the stream ended before: `isWhole` tells which.
    */
   async *chunks(most: number): AsyncGenerator<Buffer, void, void> {
-    const { ring, length, stream, post } = this.parts;
-    while (this.taken < length) {
-      const there = Math.min(most, this.reached - this.taken);
+    const { ring, length } = this.parts;
+    while (this.moved < length) {
+      const there = Math.min(most, this.reached - this.moved);
       if (there > 0) {
-        const view = ring.view(this.taken, there);
+        const view = ring.view(this.moved, there);
         yield view;
-        this.taken += view.length;
-        post({ kind: 'taken', stream, below: this.taken });
+        this.move(view.length, this.moved + view.length === length);
       } else if (this.over === null) await this.change();
       else return;
     }
   }
 
   get isWhole(): boolean {
-    return this.taken >= this.parts.length;
+    return this.moved >= this.parts.length;
   }
 }
 

@@ -15,15 +15,22 @@ export interface LaneParts {
   readonly cipher: CipherMaker;
   readonly now: number;
   readonly provenPath: number | null;
+  readonly isKnown: (path: number) => boolean;
   readonly tell: (message: FromSocket) => void;
 }
 
 export type Engine = TransferSender | TransferReceiver;
 
-/** The user is told that the stream has come further when it is so much, not each datagram. */
-const TELL_BYTES = 256 * 1024;
+/**
+ * The user is told that the stream has come further when it is so much of the ring, or so many microseconds later: each
+ * message wakes another thread.
+ */
+const TELL_SHARE = 1 / 16;
+const TELL_EVERY = 50_000;
 const FIGURES_EVERY = 200_000;
 const SHOW_YOURSELF = 5_000_000;
+/** The handshake that tells the round trip may have ended at a proxy near by: a short one makes nobody impatient. */
+const GUESS_LEAST = 60_000;
 
 export class Lane {
   readonly stream: number;
@@ -38,6 +45,7 @@ export class Lane {
   private moved = 0;
   private reached = 0;
   private told = 0;
+  private tellAt = 0;
   private figuresAt = 0;
   private pausedTold: Paused | null = null;
   private endTold = false;
@@ -46,13 +54,13 @@ export class Lane {
   /** A peer that has not shown where it is cannot be told: so long it is waited for. */
   private closing: (Close & { readonly by: number }) | null = null;
 
-  constructor({ open, cipher, now, provenPath, tell }: LaneParts) {
+  constructor({ open, cipher, now, provenPath, isKnown, tell }: LaneParts) {
     this.stream = open.stream;
     this.tell = tell;
     this.end = open.end;
     this.ring = new BlockRing(open.ring);
     const transfer = { secret: Buffer.from(open.secret), connectionId: Buffer.from(open.connectionId) };
-    const connection = { transfer, side: open.side, cipher, randomBytes, provenPath };
+    const connection = { transfer, side: open.side, cipher, randomBytes, provenPath, isKnown };
     this.sender = open.role === 'send' ? this.makeSender(open, connection, now) : null;
     this.receiver =
       open.role === 'receive'
@@ -67,7 +75,7 @@ export class Lane {
     now: number,
   ): TransferSender {
     const { policy, rateLimit, rttGuess, end } = open;
-    const guess = rttGuess === null ? {} : { rttGuess };
+    const guess = rttGuess === null || rttGuess < GUESS_LEAST ? {} : { rttGuess };
     return new TransferSender({
       connection,
       controller: this.controller(policy, rateLimit, guess, now),
@@ -150,9 +158,12 @@ export class Lane {
       this.tellReached();
       const { reason, text, by } = ended;
       this.tell({ kind: 'ended', stream: this.stream, end: { reason, text, by }, figures: this.figures() });
-    } else if (ended === null && now >= this.figuresAt) {
-      this.figuresAt = now + FIGURES_EVERY;
+    } else if (ended === null && now >= this.tellAt) {
+      this.tellAt = now + TELL_EVERY;
       this.tellReached();
+    }
+    if (ended === null && now >= this.figuresAt) {
+      this.figuresAt = now + FIGURES_EVERY;
       this.tell({ kind: 'figures', stream: this.stream, figures: this.figures() });
     }
     return over !== null && this.engine.wakeAt() === Infinity;
@@ -177,7 +188,8 @@ export class Lane {
 
   private reach(below: number): void {
     this.reached = below;
-    if (below - this.told >= TELL_BYTES || (below === this.end && this.told < below)) this.tellReached();
+    if (below - this.told >= this.ring.size * TELL_SHARE || (below === this.end && this.told < below))
+      this.tellReached();
   }
 
   private tellReached(): void {

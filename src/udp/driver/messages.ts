@@ -12,6 +12,12 @@ export interface SocketOptions {
   readonly backend: 'best' | 'dgram';
 }
 
+/** What the thread is started with. */
+export type ThreadStart = SocketOptions & {
+  /** Counts the messages to the thread (Int32), each after it was posted: to ask for messages costs more than to look here. */
+  readonly posted: SharedArrayBuffer;
+};
+
 /** What came of it, for people. */
 export interface SocketDescription {
   readonly address: string;
@@ -34,6 +40,8 @@ export interface OpenStream {
   readonly end: number;
   /** Where the peer is, when that is known: the client's side. */
   readonly peer: { readonly address: string; readonly port: number } | null;
+  /** Of the peer's control channel, whose handshake has proven it; null: not known. */
+  readonly peerAddress?: string | null;
   readonly policy: PolicyName;
   /** Bytes per microsecond; null: none. */
   readonly rateLimit: number | null;

@@ -7,17 +7,17 @@ import { openArena } from '../native/open-arena.ts';
 import { openSocket } from '../socket/open-socket.ts';
 import type { DatagramSocket } from '../socket/datagram-socket.ts';
 import { Lane } from './lane.ts';
-import type { FromSocket, SocketOptions, ToSocket } from './messages.ts';
-import { SocketLoop } from './socket-loop.ts';
+import type { FromSocket, ThreadStart, ToSocket } from './messages.ts';
+import { plain, SocketLoop } from './socket-loop.ts';
 
 /** So often the thread looks round its event loop although the socket keeps it busy: for what Node does there by itself. */
 const BREATH_EVERY = 100_000;
 const REPORT_EVERY = 2000;
 
 if (parentPort === null) throw new Error('this is the entry of a thread');
-await run(parentPort, workerData as SocketOptions);
+await run(parentPort, workerData as ThreadStart);
 
-async function run(port: MessagePort, options: SocketOptions): Promise<void> {
+async function run(port: MessagePort, options: ThreadStart): Promise<void> {
   const tell = (message: FromSocket): void => {
     port.postMessage(message);
   };
@@ -38,15 +38,18 @@ async function run(port: MessagePort, options: SocketOptions): Promise<void> {
   tell({ kind: 'ready', address, port: socket.port, backend, abilities, cipher: cipher.name, without, wakeDescriptor });
   // Under Node's permission model: what opening took is not needed again, and whoever got in here must not have it.
   if ('permission' in process) for (const one of ['ffi', 'net', 'worker']) process.permission.drop(one);
-  await serve(port, socket, cipher, tell);
+  await serve({ port, posted: new Int32Array(options.posted), socket, cipher, tell });
 }
 
-async function serve(
-  port: MessagePort,
-  socket: DatagramSocket,
-  cipher: ChosenCipher,
-  tell: (message: FromSocket) => void,
-): Promise<void> {
+interface ThreadParts {
+  readonly port: MessagePort;
+  readonly posted: Int32Array;
+  readonly socket: DatagramSocket;
+  readonly cipher: ChosenCipher;
+  readonly tell: (message: FromSocket) => void;
+}
+
+async function serve({ port, posted, socket, cipher, tell }: ThreadParts): Promise<void> {
   const loop = new SocketLoop(socket);
   const state = { stopping: false, leaveAt: Infinity };
   const hear = (message: ToSocket): void => {
@@ -58,11 +61,17 @@ async function serve(
     hear(message);
     socket.wake();
   });
-  let [breathAt, reportAt] = [0, 0];
-  // A stop says goodbye first: streams that were ended by it have their last datagrams.
-  while (!state.stopping || (!loop.isEmpty && SocketLoop.now() < state.leaveAt)) {
+  let [breathAt, reportAt, seen] = [0, 0, 0];
+  const hearAll = (): void => {
+    const there = Atomics.load(posted, 0);
+    if (there === seen) return;
+    seen = there;
     for (let got = receiveMessageOnPort(port); got !== undefined; got = receiveMessageOnPort(port))
       hear(got.message as ToSocket);
+  };
+  // A stop says goodbye first: streams that were ended by it have their last datagrams.
+  while (!state.stopping || (!loop.isEmpty && SocketLoop.now() < state.leaveAt)) {
+    hearAll();
     // What was ended goes out with this turn.
     if (state.stopping) loop.report(SocketLoop.now());
     await loop.turn(Math.min(breathAt + BREATH_EVERY, state.leaveAt));
@@ -90,7 +99,9 @@ function follow(
   if (message.kind === 'open') {
     const { peer } = message;
     const provenPath = peer === null ? null : loop.pathOf(loop.keep(socket.peer(peer.address, peer.port)));
-    const lane = new Lane({ open: message, cipher: cipher.make, now: SocketLoop.now(), provenPath, tell });
+    const { peerAddress = null } = message;
+    const isKnown = (path: number): boolean => peerAddress !== null && loop.addressOf(path) === plain(peerAddress);
+    const lane = new Lane({ open: message, cipher: cipher.make, now: SocketLoop.now(), provenPath, isKnown, tell });
     loop.add(Buffer.from(message.connectionId), lane);
     return;
   }
