@@ -51,6 +51,8 @@ const keys = { transfer: id, connectionId: bytes(8), secret: bytes(32) };
 export const fastBegin = z.object({
   ...keys,
   connection: id,
+  /** Where who asked is: a handshake over TCP has proven it. */
+  address: z.string(),
   session: z.object({ session: id, login: z.string(), tenant: z.string(), account: id, home: z.string() }),
   order,
 });

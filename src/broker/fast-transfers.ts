@@ -181,6 +181,7 @@ export class FastTransfers {
     front.event('fast.begin', {
       ...keys,
       connection: connection.id,
+      address,
       session: names,
       order: { ...order, window },
     } satisfies FastBegin);

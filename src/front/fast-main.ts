@@ -64,9 +64,9 @@ process.on('SIGTERM', () => undefined);
 process.on('SIGHUP', () => undefined);
 
 function begin(asked: FastBegin): void {
-  const { connection, session, transfer, order, secret, connectionId } = asked;
+  const { connection, address: peerAddress, session, transfer, order, secret, connectionId } = asked;
   const options: StreamOptions = {
-    ...{ side: 'server', secret, connectionId, peer: null },
+    ...{ side: 'server', secret, connectionId, peer: null, peerAddress },
     rttGuess: order.roundTrip === null ? null : order.roundTrip * 1000,
     ...{ end: order.length, window: order.window, policy: order.policy },
     rateLimit: order.rate === null ? null : order.rate / BITS_PER_BYTE_MICROSECOND,

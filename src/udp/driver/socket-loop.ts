@@ -73,6 +73,12 @@ export class SocketLoop {
     return made;
   }
 
+  /** Null: of nobody who is remembered. */
+  addressOf(path: number): string | null {
+    const peer = this.peers.get(path)?.deref();
+    return peer === undefined ? null : plain(peer.address);
+  }
+
   keep(peer: Peer): Peer {
     this.kept.add(peer);
     return peer;
@@ -173,4 +179,9 @@ export class SocketLoop {
     if (peer === undefined) return true;
     return this.socket.send(peer, this.slab, start, length, size) === length;
   }
+}
+
+/** IPv4 as it is, also where the socket is one of IPv6. */
+export function plain(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, '');
 }

@@ -26,6 +26,7 @@ export interface ConnectionOptions {
   readonly randomBytes: (length: number) => Buffer;
   /** See PathsOptions. A server's may be proven too, when the control channel came from the same address. */
   readonly provenPath: number | null;
+  readonly isKnown?: ((path: number) => boolean) | undefined;
 }
 
 export interface Refusals {
@@ -60,11 +61,11 @@ export class Connection {
   private nextCloseAt = -Infinity;
 
   constructor(options: ConnectionOptions) {
-    const { transfer, side, cipher, provenPath, randomBytes } = options;
+    const { transfer, side, cipher, provenPath, isKnown, randomBytes } = options;
     this.sealing = new DirectionKeys(transfer, side, cipher);
     this.opening = new DirectionKeys(transfer, side === 'client' ? 'server' : 'client', cipher);
     this.connectionId = transfer.connectionId;
-    this.paths = new Paths({ provenPath, followsPeer: side === 'server', randomBytes });
+    this.paths = new Paths({ provenPath, isKnown, followsPeer: side === 'server', randomBytes });
   }
 
   /**

@@ -23,6 +23,8 @@ interface Path {
 export interface PathsOptions {
   /** The path that the caller knows to be the peer's (the client chose it), or null: the peer shows itself. */
   readonly provenPath: number | null;
+  /** Whether somebody is there who has proven it otherwise: a first path needs no challenge then. */
+  readonly isKnown?: ((path: number) => boolean) | undefined;
   /** A server follows a client whose address changes; a client stays with the address it was told. */
   readonly followsPeer: boolean;
   readonly randomBytes: (length: number) => Buffer;
@@ -75,6 +77,7 @@ export class Paths {
   onReceived(id: number, length: number, isNewest: boolean): void {
     const path = this.activePath?.id === id ? this.activePath : (this.find(id) ?? this.add(id));
     path.bytesIn += length;
+    if (this.activePath === null && this.options.isKnown?.(id) === true) path.proven = true;
     if (path === this.activePath || !isNewest) return;
     if (path.proven || this.activePath === null) this.activePath = path;
     if (!path.proven && this.candidate !== path) {

@@ -73,6 +73,8 @@ const SILENCE_LIMIT = 60_000_000;
 const SILENT_PROBES = 3;
 /** Every so many packets, by chance, a number is left out: who acknowledges it lies (RFC 9000 section 21.4). */
 const SKIP_ABOUT_EVERY = 500;
+/** So often a lost piece is sent again when everything else is out. */
+const LAST_TIMES = 3;
 const PAUSED_EVERY = 2_000_000;
 const FEEDBACKS_A_ROUND = 16;
 const FIRST_EXPONENT = 2;
@@ -320,7 +322,10 @@ export class TransferSender {
       return;
     }
     rate.onLost(log, slot);
-    this.pieces.onLost(log.offset[slot] as number, log.length[slot] as number);
+    // At the end each loss of what is sent again costs a round trip more, and the link has nothing better to carry.
+    const times = this.pieces.hasNew ? 1 : LAST_TIMES;
+    for (let time = 0; time < times; time++)
+      this.pieces.onLost(log.offset[slot] as number, log.length[slot] as number);
     const since = rate.lost - (log.lost[slot] as number);
     const txInFlight = log.inflight[slot] as number;
     const isRun = packetNumber === this.lastLost + 1;
@@ -498,7 +503,8 @@ export class TransferSender {
     log.offset[slot] = offset;
     log.length[slot] = length;
     rate.onSent(log, slot, size, now);
-    const from = Math.max(this.nextSendAt, now - this.quantumTime());
+    // Who woke late may catch up.
+    const from = Math.max(this.nextSendAt, now - Math.max(QUANTUM_TIME, this.quantumTime()));
     this.nextSendAt = from + size / this.pacingRate();
   }
 

@@ -197,6 +197,26 @@ describe('before the peer is proven', () => {
     assert.ok(bytesOut > 0 && bytesOut <= bytesIn, `${bytesOut} out, ${bytesIn} in`);
   });
 
+  it('whose control channel came from there needs no challenge, and nobody else from anywhere', () => {
+    for (const [from, proven] of [
+      [5, true],
+      [6, false],
+    ] as const) {
+      const pair = new Pair({ server: 'sender', known: [5] });
+      const hello = pair.say('receiver');
+      pair.give('sender', hello, from);
+      assert.equal(pair.sender.connection.paths.isProven, proven);
+      const said = pair.say('sender').reduce((sum, { length }) => sum + length, 0);
+      assert.equal(said > (hello[0] as Buffer).length, proven);
+    }
+    // Only at the beginning: whoever has an address already is asked at the next.
+    const pair = new Pair({ server: 'sender', known: [5] });
+    pair.give('sender', pair.say('receiver'), 1);
+    pair.now += 300_000;
+    pair.give('sender', pair.say('receiver'), 5);
+    assert.equal(pair.sender.connection.paths.isProven, false);
+  });
+
   it('a response proves it, and then it flows', () => {
     const pair = new Pair({ server: 'sender' });
     pair.run(200);

@@ -17,6 +17,8 @@ export interface PairOptions {
   /** Which end is the server's, and so does not know the peer beforehand. */
   readonly server?: 'sender' | 'receiver';
   readonly readableBelow?: number;
+  /** Paths that the server has proven otherwise. */
+  readonly known?: readonly number[];
 }
 
 export class Pair {
@@ -42,6 +44,7 @@ export class Pair {
       cipher: nodeCipher,
       randomBytes,
       provenPath: this.server === end ? null : 0,
+      isKnown: (path: number) => this.server === end && options.known?.includes(path) === true,
     });
     // eslint-disable-next-line @typescript-eslint/no-this-alias -- the source is read through this pair
     const pair = this;
