@@ -57,11 +57,12 @@ export class ContentReader {
     this.window = new PlainWindow(memory);
   }
 
-  read(offset: number, length: number): Promise<Buffer[]> {
+  /** `until`: where what the reader wants ends. */
+  read(offset: number, length: number, until = Infinity): Promise<Buffer[]> {
     if (this.closed) return Promise.reject(closedError(this.content.path));
     const end = Math.min(offset + length, this.content.size);
     if (offset >= end) return Promise.resolve([]);
-    this.follow(offset, end);
+    this.follow(offset, end, until);
     return new Promise((resolve, reject) => {
       this.queue.push({ at: offset, end, parts: [], resolve, reject });
       if (!this.pumping) void this.pump();
@@ -77,7 +78,7 @@ export class ContentReader {
   }
 
   /** Asks for keys and ciphertext ahead of need. */
-  private follow(offset: number, end: number): void {
+  private follow(offset: number, end: number, until: number): void {
     const near = Math.abs(offset - this.expected) <= NEAR;
     if (near !== this.sequential) {
       this.sequential = near;
@@ -87,13 +88,16 @@ export class ContentReader {
     if (near && segment > Math.floor((this.expected - 1) / SEGMENT_PLAIN)) this.streak += 1;
     if (!near) this.streak = 0;
     this.expected = near ? Math.max(this.expected, end) : end;
-    this.askForKeys(Math.floor(offset / SEGMENT_PLAIN), segment, (end - 1) % SEGMENT_PLAIN >= SEGMENT_PLAIN / 2);
+    const pastMiddle = (end - 1) % SEGMENT_PLAIN >= SEGMENT_PLAIN / 2;
+    this.askForKeys(Math.floor(offset / SEGMENT_PLAIN), segment, pastMiddle, Math.ceil(until / SEGMENT_PLAIN));
   }
 
-  private askForKeys(first: number, last: number, pastMiddle: boolean): void {
+  private askForKeys(first: number, last: number, pastMiddle: boolean, until: number): void {
     // A read that spans many segments gets the rest of its keys as it comes to them.
     this.early(first, Math.min(last - first + 1, 3));
-    if (this.sequential && pastMiddle) this.early(last + 1, this.streak >= STEADY ? 2 : 1);
+    // A key that goes out counts in budgets, used or not.
+    const ahead = Math.min(this.streak >= STEADY ? 2 : 1, until - last - 1);
+    if (this.sequential && pastMiddle && ahead > 0) this.early(last + 1, ahead);
   }
 
   /** Runs of segments that hold something; zeros have no key and need no release. */

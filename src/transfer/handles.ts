@@ -51,7 +51,7 @@ export class ReadHandle implements SessionHandle {
     return this.upload === null || this.upload.ended ? this.attributes : this.upload.attributes;
   }
 
-  async read(offset: number, length: number): Promise<readonly Buffer[]> {
+  async read(offset: number, length: number, until?: number): Promise<readonly Buffer[]> {
     if (!this.open) throw closed(this.path);
     checkRange(offset, length);
     if (this.upload !== null) {
@@ -60,7 +60,7 @@ export class ReadHandle implements SessionHandle {
       this.upload = null;
     }
     this.reading ??= this.openCommitted();
-    return (await this.reading).read(offset, length);
+    return (await this.reading).read(offset, length, until);
   }
 
   write(): Promise<void> {

@@ -1,6 +1,7 @@
 /** A version opened for reading: from `file.open-read` to `file.close`. */
 import { newId } from '../base/ids.ts';
 import type { BrokerCaller, Attributes } from '../broker/calls.ts';
+import { SEGMENT_PLAIN } from '../keys/layout.ts';
 import type { BlobStore } from './blobs.ts';
 import { ContentReader } from './content-reader.ts';
 import type { SessionMemory } from './front-memory.ts';
@@ -33,14 +34,14 @@ export class Reading {
   private readonly reader: ContentReader;
   private readonly sent = new SentRanges();
 
-  static async open(ports: ReadingPorts, path: string): Promise<Reading> {
+  static async open(ports: ReadingPorts, path: string, from = 0): Promise<Reading> {
     const { broker, session } = ports;
     const reading = newId();
     const keys = releasedKeys(ports, reading);
     const opening = broker.call('file.open-read', { session, path, reading });
     // Before the answer, so that both calls leave in one message and the key is here at the first read. A failure waits
     // for that read; of a file that cannot be opened, or has no such segment, nobody asks again.
-    keys.early(0, 1);
+    keys.early(Math.floor(from / SEGMENT_PLAIN), 1);
     const { version, attributes, runs, inline } = await opening;
     const blobs = new OpenBlobs(ports.store);
     try {
@@ -68,8 +69,8 @@ export class Reading {
     this.reader = parts.reader;
   }
 
-  async read(offset: number, length: number): Promise<readonly Buffer[]> {
-    const parts = await this.reader.read(offset, length);
+  async read(offset: number, length: number, until?: number): Promise<readonly Buffer[]> {
+    const parts = await this.reader.read(offset, length, until);
     this.sent.add(offset, parts);
     return parts;
   }

@@ -104,7 +104,7 @@ class TransferSession implements ResumableFiles, HandleOwner {
 
   async open(path: string, options: OpenOptions): Promise<OpenFile> {
     this.check();
-    return this.keep(options.write ? await this.openToWrite(path, options) : await this.openToRead(path));
+    return this.keep(options.write ? await this.openToWrite(path, options) : await this.openToRead(path, options.from));
   }
 
   async openUpload(path: string, options: Parameters<ResumableFiles['openUpload']>[1]): Promise<UploadingFile> {
@@ -150,8 +150,8 @@ class TransferSession implements ResumableFiles, HandleOwner {
     if (this.over !== null) throw new WaybillError('session-ended', 'the session is over');
   }
 
-  private async openToRead(path: string): Promise<SessionHandle> {
-    const source = (await this.uploadAt(path)) ?? (await Reading.open(this.ports, path));
+  private async openToRead(path: string, from?: number): Promise<SessionHandle> {
+    const source = (await this.uploadAt(path)) ?? (await Reading.open(this.ports, path, from));
     return new ReadHandle(this.ports, this, path, source);
   }
 

@@ -13,6 +13,8 @@ export interface OpenOptions {
   readonly create: boolean;
   readonly exclusive: boolean;
   readonly truncate: boolean;
+  /** Where reading begins: the key of that segment is asked for with the opening. 0 when left out. */
+  readonly from?: number;
 }
 
 export interface Quota {
@@ -69,9 +71,9 @@ export interface OpenFile {
   /**
    * Up to `length` bytes from `offset` as parts in order (views that stay unchanged); fewer only at the end of the file,
    * an empty list at or past it. Reads ahead when offsets are sequential. Callers may have many reads under way;
-   * memory held is bounded per session.
+   * memory held is bounded per session. `until`: nothing from there on will be wanted, so no key of it is released.
    */
-  read(offset: number, length: number): Promise<readonly Buffer[]>;
+  read(offset: number, length: number, until?: number): Promise<readonly Buffer[]>;
   /**
    * Resolves when the bytes are taken over and the next write may come (that is the back-pressure). Not yet durable.
    * `data` may be reused by the caller once it resolves. Writes at any offset; a gap reads as zeros.

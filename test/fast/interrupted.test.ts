@@ -52,6 +52,66 @@ suite('held by a budget', () => {
   });
 });
 
+suite('held by a budget, over HTTPS', () => {
+  let opened: Awaited<ReturnType<typeof open>>;
+  before(async () => {
+    opened = await open(['--budget-initial', '160M,10000,1000'], 64 * MiB);
+  });
+  after(() => opened.scene.close());
+
+  test('the reference is shown once, and it goes on from there when somebody approves', async () => {
+    const { scene, at, there, large } = opened;
+    const down = runClient(scene, ['get', there, at('back'), '--https-only']);
+    const { reference } = await down.until(isEvent('held'));
+    assert.match(String(reference), /^H-[0-9A-Z]{5}-[0-9A-Z]{5}$/);
+    await scene.command('approve', String(reference), '--amount', '48M');
+    const { code, lines, errors } = await down.ended;
+    assert.equal(code, 0, errors);
+    assert.equal(lines.filter(isEvent('held')).length, 1);
+    assert.ok(lines.some(isEvent('released')));
+    assert.deepEqual(lines.find(isEvent('done'))?.['way'], 'https');
+    // Nothing is released that is not sent: 40 MiB are five segments.
+    assert.ok(Number(lines.find(isEvent('resumed'))?.['bytes']) >= 40 * MiB, JSON.stringify(lines));
+    assert.ok(readFileSync(at('back')).equals(large));
+  });
+});
+
+suite('a night', () => {
+  let opened: Awaited<ReturnType<typeof open>>;
+  before(async () => {
+    opened = await open([], 48 * MiB);
+  });
+  after(() => opened.scene.close());
+
+  /** Longer than the server keeps a transfer: it ended it, and has forgotten. */
+  async function sleep({ child }: Client): Promise<void> {
+    const { scene, at } = opened;
+    child.kill('SIGSTOP');
+    const [note = ''] = readdirSync(path.join(at('cache'), 'waybill', 'transfers'));
+    await scene.control.end(note.replace('.json', ''));
+    child.kill('SIGCONT');
+  }
+
+  test('a command that slept for longer than its transfer lives goes on with another one, from what is verified', async () => {
+    const { scene, at, there, large } = opened;
+    const ends = [
+      ['get', there, at('back')],
+      ['put', at('large'), `${there}-again`],
+    ];
+    for (const words of ends) {
+      const command = runClient(scene, [...words, '--limit', '100M']);
+      await command.until(isThrough(18 * MiB));
+      await sleep(command);
+      const { code, lines, errors } = await command.ended;
+      assert.equal(code, 0, errors);
+      assert.ok(lines.some(isEvent('retry')), JSON.stringify(lines));
+      assert.ok(Number(lines.find(isEvent('resumed'))?.['bytes']) >= 16 * MiB, JSON.stringify(lines));
+      assert.deepEqual(lines.find(isEvent('done'))?.['way'], 'udp');
+    }
+    assert.ok(readFileSync(at('back')).equals(large));
+  });
+});
+
 suite('a front is killed', () => {
   let opened: { scene: FastScene } & Awaited<ReturnType<typeof open>>;
   before(async () => {

@@ -152,6 +152,54 @@ suite('fast transfers', () => {
     assert.ok(Buffer.concat(got.get(0) ?? []).equals(content));
   });
 
+  test('a ticket is good for one stream with its own keys: others hear nothing, and take nothing from it', async () => {
+    const items = [{ path: `${root}/large`, version: null, size: large.length, start: 0 }];
+    const pace: Pace = { ...PACE, rate: 100e6 };
+    const [mine, foreign] = [
+      await scene.control.beginDownload(items, pace),
+      await scene.control.beginDownload(items, pace),
+    ];
+    const heard = { forged: 0, twice: 0 };
+    const told = new Set<string>();
+    const figures = (who: keyof typeof heard) => ({
+      figures: ({ receivedBytes }: { receivedBytes: number }) => {
+        heard[who] = receivedBytes;
+        told.add(who);
+      },
+    });
+    const other = await FastLink.open(scene.control, 'dgram');
+    const third = await FastLink.open(scene.control, 'dgram');
+    try {
+      // The keys of another transfer, from another address, under the name of mine.
+      const forged = await other.receive({ ...mine, secret: foreign.secret }, pace, figures('forged'));
+      const stream = await link.receive(mine, pace, {});
+      const got: Buffer[] = [];
+      let twice: Awaited<ReturnType<FastLink['receive']>> | null = null;
+      const whole = await receivePieces(stream, items, {
+        write: async (_piece, _at, bytes) => {
+          // The very same ticket from another address while it is in use.
+          twice ??= await third.receive(mine, pace, figures('twice'));
+          got.push(Buffer.from(bytes));
+        },
+        verified: () => Promise.resolve(),
+      });
+      assert.deepEqual([whole, (await stream.ended).reason], [true, 'complete']);
+      assert.ok(Buffer.concat(got).equals(large));
+      assert.equal((await scene.control.state(mine.transfer, 20)).state, 'done');
+      assert.deepEqual(heard, { forged: 0, twice: 0 });
+      assert.deepEqual([...told].sort(), ['forged', 'twice']);
+      // After its end, too.
+      const late = await link.receive(mine, pace, figures('twice'));
+      await new Promise((resolve) => setTimeout(resolve, 600));
+      late.end('cancelled', '');
+      forged.end('cancelled', '');
+      assert.deepEqual(heard, { forged: 0, twice: 0 });
+    } finally {
+      await Promise.all([other.close(100), third.close(100)]);
+      await scene.control.end(foreign.transfer).catch(() => undefined);
+    }
+  });
+
   test('other accounts, and whoever has no right, find nothing', async () => {
     const items = [{ path: '/nowhere/x', version: null, size: 1, start: 0 }];
     const { transfer } = await scene.control.beginDownload(items, PACE);

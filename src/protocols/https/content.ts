@@ -15,12 +15,16 @@ import { eachPart, sendRange, write } from './sending.ts';
 const TYPE = 'application/octet-stream';
 const READ = { read: true, write: false, append: false, create: false, exclusive: false, truncate: false };
 
+/** Of an offset whose segment has a number that the broker takes. */
+const FIRST_MAX = 2 ** 44;
+
 export async function withFile(
   exchange: Exchange,
   path: string,
   use: (file: OpenFile) => Promise<void>,
+  from = 0,
 ): Promise<void> {
-  const file = await exchange.files.open(path, READ);
+  const file = await exchange.files.open(path, { ...READ, from });
   try {
     await use(file);
   } finally {
@@ -57,7 +61,13 @@ async function get(exchange: Exchange): Promise<void> {
       return;
     }
   }
-  await withFile(exchange, path, (file) => send(exchange, path, file));
+  await withFile(exchange, path, (file) => send(exchange, path, file), beginOf(exchange.header('range')));
+}
+
+/** Where the first range begins, as far as that is plain to see: what is not sent is not released. */
+function beginOf(range: string | undefined): number {
+  const begin = Number(/^bytes=(\d{1,15})-/.exec(range ?? '')?.[1] ?? 0);
+  return Math.min(begin, FIRST_MAX);
 }
 
 async function complete(exchange: Exchange, path: string): Promise<Attributes> {
@@ -85,7 +95,7 @@ async function send(exchange: Exchange, path: string, file: OpenFile): Promise<v
   }
   // The first bytes may be refused: then the answer must be the refusal, not half a success.
   const first = wanted.kind === 'all' ? 0 : (wanted.ranges[0]?.first ?? 0);
-  if (size > 0) await file.read(first, 1);
+  if (size > 0) await file.read(first, 1, first + 1);
   if (wanted.kind === 'all') {
     response.writeHead(200, { ...headers, 'Content-Length': size });
     await sendRange(response, file, 0, size);

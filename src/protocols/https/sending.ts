@@ -41,7 +41,7 @@ export async function eachPart(
 ): Promise<void> {
   const ask = (at: number): Promise<readonly Buffer[]> | null => {
     if (at >= end) return null;
-    const reading = file.read(at, Math.min(CHUNK, end - at));
+    const reading = file.read(at, Math.min(CHUNK, end - at), end);
     // Who waits for it may have failed before.
     reading.catch(() => undefined);
     return reading;
