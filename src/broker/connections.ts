@@ -69,6 +69,8 @@ export interface WebIdentity {
   readonly idle: number | null;
   /** Refused steps of it. */
   refusals: number;
+  /** Of a fast transfer: the files that it is about. It names no others. */
+  readonly paths?: ReadonlySet<string>;
   /** Of a session that an administrator's own token opened: it belongs to no account. */
   readonly administrator?: { readonly id: string; readonly tokenHash: Buffer };
 }

@@ -9,7 +9,7 @@ import { newId } from '../base/ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerNode } from '../ledger/node.ts';
 import type { FrontCalls, Response } from './calls.ts';
-import type { Connection, Connections, FrontEnd, LiveSession } from './connections.ts';
+import type { Connection, Connections, FrontEnd, LiveSession, WebIdentity } from './connections.ts';
 import type { Handlers } from './dispatch.ts';
 import type { FastBegin, FastOrder, FastState } from './fast-calls.ts';
 import type { FrontCallers } from './front-handlers.ts';
@@ -64,7 +64,6 @@ const KEPT_MILLISECONDS = 15 * 60_000;
 const END_MILLISECONDS = 5000;
 /** After its end a front closes what it counted and puts away what is left of uploads. */
 const CLOSING_MILLISECONDS = 60_000;
-/** All that its session needs: a front that somebody has taken over gets nothing else by it. */
 const SCOPE_OF = { download: 'files:read', upload: 'files:write' } as const;
 const FRESH: FastState = { state: 'open', files: 0, bytes: 0, held: null, failure: null };
 
@@ -169,8 +168,7 @@ export class FastTransfers {
       ...identity,
       session: id,
       ...(lasting === undefined ? {} : { lasting }),
-      // Idle it cannot be; its end is that of what it was made from.
-      ...(web === undefined ? {} : { web: { ...web, scopes: [SCOPE_OF[order.direction]], idle: null, refusals: 0 } }),
+      ...(web === undefined ? {} : { web: forTransfer(web, order) }),
     });
     const transfer = connection.id;
     const keys = { transfer, connectionId: randomBytes(8), secret: randomBytes(32) };
@@ -269,6 +267,13 @@ export class FastTransfers {
     if (transfer?.account !== account) throw new WaybillError('not-found', 'no transfer has this id');
     return transfer;
   }
+}
+
+/** All that the transfer needs, and nothing of what else the session may that it is made from. */
+function forTransfer(web: WebIdentity, { direction, files }: FastOrder): WebIdentity {
+  const paths = new Set(files.map(({ path }) => path));
+  // Idle it cannot be; its end is that of what it was made from.
+  return { ...web, scopes: [SCOPE_OF[direction]], paths, idle: null, refusals: 0 };
 }
 
 function isOver({ endedAt }: Transfer): boolean {

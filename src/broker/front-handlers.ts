@@ -147,7 +147,7 @@ function fileHandlers(files: FileHandlers): FileCalls {
   const bound = Object.entries(files).map(([call, handler]): [string, unknown] => [
     call,
     (request: never, session: LiveSession) => {
-      requireScope(session, call as keyof FileHandlers);
+      requireScope(session, call as keyof FileHandlers, request);
       return (handler as FileHandler)(fileSession(session), request);
     },
   ]);

@@ -29,9 +29,26 @@ export const SCOPES_OF: Readonly<Record<keyof FileHandlers, readonly Scope[]>> =
   'upload.discard': WRITE,
 };
 
+/** What fast transfers do with the files that they are about; what else there is of calls comes after one of these. */
+const OF_TRANSFER: ReadonlySet<keyof FileHandlers> = new Set([
+  'files.stat',
+  'files.set-times',
+  'file.open-read',
+  'upload.open',
+]);
+
 /** Throws `scope-missing`. Sessions over SSH have no scopes: their grants alone decide. */
-export function requireScope({ web }: Pick<LiveSession, 'web'>, call: keyof FileHandlers): void {
+export function requireScope(
+  { web }: Pick<LiveSession, 'web'>,
+  call: keyof FileHandlers,
+  request: { readonly path?: string; readonly from?: string } = {},
+): void {
+  if (web === undefined) return;
   const needed = SCOPES_OF[call];
-  if (web === undefined || needed.some((scope) => web.scopes.includes(scope))) return;
-  throw new WaybillError('scope-missing', `this needs the scope ${needed.join(' or ')}`);
+  if (!needed.some((scope) => web.scopes.includes(scope)))
+    throw new WaybillError('scope-missing', `this needs the scope ${needed.join(' or ')}`);
+  const { path = request.from } = request;
+  if (web.paths === undefined || path === undefined) return;
+  if (!OF_TRANSFER.has(call) || !web.paths.has(path))
+    throw new WaybillError('scope-missing', 'a fast transfer is about the files that were asked for, and no others');
 }

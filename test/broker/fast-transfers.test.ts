@@ -205,6 +205,25 @@ test('a front that was taken over gets by a transfer what the transfer needs, wh
       requireScope(own, call);
     }, /scope/);
   requireScope(own, 'release');
+  // And no file that was not asked for.
+  requireScope(own, 'file.open-read', { path: '/x/y' });
+  for (const path of ['/x/z', '/x', '/x/y/', '/x/./y', '/'])
+    assert.throws(() => {
+      requireScope(own, 'file.open-read', { path });
+    }, /no others/);
+  await begin(anna, { direction: 'upload' as 'download' });
+  const writes = connections.sessionOf(udp, begun().session.session);
+  requireScope(writes, 'upload.open', { path: '/x/y' });
+  for (const call of ['files.remove', 'files.mkdir', 'files.rmdir'] as const)
+    assert.throws(() => {
+      requireScope(writes, call, { path: '/x/y' });
+    }, /no others/);
+  assert.throws(() => {
+    requireScope(writes, 'files.rename', { from: '/x/y' });
+  }, /no others/);
+  assert.throws(() => {
+    requireScope(writes, 'release');
+  }, /files:read/);
   // The session that asked is of the other front, and stays so.
   assert.throws(() => connections.sessionOf(udp, anna.session), { code: 'not-your-session' });
   assert.throws(() => connections.sessionOf(https, named.session), { code: 'not-your-session' });
