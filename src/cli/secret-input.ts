@@ -1,16 +1,18 @@
 /** Secrets come from the terminal without echo or from standard input; never from the command line, which others can read. */
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { WaybillError } from '../base/errors.ts';
+import type { Writer } from './output.ts';
 
 const MAX_BYTES = 1024;
 
 export async function readSecret(
   prompt: string,
-  stdin: NodeJS.ReadStream,
-  terminal: NodeJS.WritableStream,
+  stdin: Readable & { readonly isTTY?: boolean },
+  terminal: Writer,
 ): Promise<string> {
-  if (!stdin.isTTY) return firstLine(stdin);
+  if (stdin.isTTY !== true) return firstLine(stdin);
   const first = await ask(`${prompt}: `, stdin, terminal);
   if (first !== (await ask(`${prompt}, again: `, stdin, terminal))) {
     throw new WaybillError('option-invalid', 'the two entries differ; nothing was changed');
@@ -18,7 +20,7 @@ export async function readSecret(
   return checked(first);
 }
 
-async function firstLine(stdin: NodeJS.ReadStream): Promise<string> {
+async function firstLine(stdin: Readable): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of stdin as AsyncIterable<Buffer | string>) {
@@ -38,7 +40,7 @@ function checked(secret: string): string {
   return secret;
 }
 
-function ask(prompt: string, stdin: NodeJS.ReadStream, terminal: NodeJS.WritableStream): Promise<string> {
+function ask(prompt: string, stdin: Readable, terminal: Writer): Promise<string> {
   terminal.write(prompt);
   // readline edits the line and echoes into nothing.
   const silent = new Writable({

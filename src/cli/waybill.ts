@@ -2,6 +2,8 @@
 /** The waybill command: finds the row, runs it, turns a failure into one line and an exit code. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Readable } from 'node:stream';
+import { text as readAll } from 'node:stream/consumers';
 import { asWaybillError, WaybillError } from '../base/errors.ts';
 import { readOptions } from '../config/read-options.ts';
 import { readRemotePlace } from '../config/remote-server.ts';
@@ -11,22 +13,30 @@ import { RunningServer } from './connect.ts';
 import { exitCodeOf } from './exit-codes.ts';
 import { help } from './help.ts';
 import { Output } from './output.ts';
+import type { Writer } from './output.ts';
 import { parseCommandLine } from './parse.ts';
 import type { Parsed } from './parse.ts';
 import { readSecret } from './secret-input.ts';
 
 const TEXT_MAX = 1024 * 1024;
 
-export async function main(words: readonly string[]): Promise<number> {
+/** Where a command reads and writes: the process, or what a test gives. */
+export interface Streams {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Writer;
+  readonly stderr: Writer;
+}
+
+export async function main(words: readonly string[], streams: Streams = process): Promise<number> {
   // Wanted before the words are understood, so that a script gets its JSON for a misspelt command as well.
-  const output = new Output(words.includes('--json'), process.stdout, process.stderr);
+  const output = new Output(words.includes('--json'), streams.stdout, streams.stderr);
   try {
     const parsed = parseCommandLine(COMMANDS, words);
     if (parsed.kind === 'help') {
       output.text(help(COMMANDS, GROUPS, parsed.topic));
       return 0;
     }
-    return await run(parsed, output);
+    return await run(parsed, output, streams);
   } catch (thrown) {
     const error = asWaybillError(thrown);
     output.failure(error);
@@ -36,7 +46,8 @@ export async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-async function run(parsed: Parsed & { kind: 'run' }, output: Output): Promise<number> {
+async function run(parsed: Parsed & { kind: 'run' }, output: Output, streams: Streams): Promise<number> {
+  const readTextFile = (file: string): Promise<string> => readText(file, streams.stdin);
   // Read as the server reads it, so that every command finds the folder that serve would use.
   const dataFolder = readOptions(parsed.data === null ? {} : { data: parsed.data }).data;
   let known: string | null | undefined;
@@ -52,7 +63,7 @@ async function run(parsed: Parsed & { kind: 'run' }, output: Output): Promise<nu
       server,
       ledgerFolder: () =>
         remote === null ? Promise.resolve(path.join(dataFolder, 'ledger')) : remote.ledgerFolder(output),
-      readSecret: (prompt) => readSecret(prompt, process.stdin, process.stderr),
+      readSecret: (prompt) => readSecret(prompt, streams.stdin, streams.stderr),
       readTextFile,
       token,
     });
@@ -63,8 +74,9 @@ async function run(parsed: Parsed & { kind: 'run' }, output: Output): Promise<nu
 }
 
 /** "-" is standard input. */
-async function readTextFile(file: string): Promise<string> {
-  const text = await readFile(file === '-' ? '/dev/stdin' : file, 'utf8').catch((cause: unknown) => {
+async function readText(file: string, stdin: Readable): Promise<string> {
+  const content = file === '-' ? readAll(stdin) : readFile(file, 'utf8');
+  const text = await content.catch((cause: unknown) => {
     const why = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unreadable';
     throw new WaybillError('option-invalid', `the file ${file} cannot be read (${why})`, { cause });
   });

@@ -10,7 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { Client } from 'ssh2';
 import { formatPrivateKey, parsePrivateKey } from '../../src/sshkeys/private-key.ts';
 import { fingerprint, publicKeyLine } from '../../src/sshkeys/public-key.ts';
-import { PROJECT, startServer, waybill } from '../interop/server.ts';
+import { PROJECT, startServer, waybill, waybillProcess } from '../interop/server.ts';
 import type { TestServer } from '../interop/server.ts';
 
 const WAYBILL = path.join(PROJECT, 'src/cli/waybill.ts');
@@ -30,7 +30,7 @@ async function connect(server: TestServer): Promise<Client> {
 }
 
 async function json(server: TestServer, ...words: string[]): Promise<Record<string, unknown>> {
-  return JSON.parse(await waybill(server, [...words, '--json'])) as Record<string, unknown>;
+  return JSON.parse(await waybillProcess(server, [...words, '--json'])) as Record<string, unknown>;
 }
 
 describe('waybill and its server', () => {

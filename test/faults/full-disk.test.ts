@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { after, before, describe, test } from 'node:test';
 import { content, ssh2Session } from '../interop/suite.ts';
-import { startServer, waybill, type TestServer } from '../interop/server.ts';
+import { startServer, waybill, waybillProcess, type TestServer } from '../interop/server.ts';
 import { entriesOfKind } from '../ledger/reading.ts';
 import type ssh2 from 'ssh2';
 
@@ -223,7 +223,7 @@ describe('a full disk', { skip: mounted ? false : 'skipped: no right to mount a 
 
   test('a server does not start where it cannot record anything, and says why; with room it does', async () => {
     fill();
-    await assert.rejects(waybill(server, ['serve', '--json', '--sftp', '127.0.0.1:0']), /store-full/);
+    await assert.rejects(waybillProcess(server, ['serve', '--json', '--sftp', '127.0.0.1:0']), /store-full/);
     unfill();
     server = await startServer({ temporary: place });
     await session(async (sftp) => {

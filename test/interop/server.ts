@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 
 export const PROJECT = join(import.meta.dirname, '../..');
 const COMMAND = 'src/cli/waybill.ts';
@@ -127,8 +127,24 @@ export function portOf(server: TestServer, profile: 'legacy' | 'https'): number 
   return listeners.find((listener) => listener.profile === profile)?.port ?? 0;
 }
 
-/** Runs a `waybill` command against the server of that data folder; rejects with its output when it fails. */
-export function waybill(server: { data: string }, args: readonly string[], input = ''): Promise<string> {
+/**
+ * Does what a `waybill` command does against the server of that data folder; rejects with its output when it fails. In this
+ * process: a process of its own takes twenty times as long, and is what the tests of cli/ are about.
+ */
+export async function waybill(server: { data: string }, args: readonly string[], input = ''): Promise<string> {
+  const { main } = await import('../../src/cli/waybill.ts');
+  let [out, err] = ['', ''];
+  const code = await main([...args, '--data', server.data], {
+    stdin: Readable.from([input]),
+    stdout: { write: (text) => (out += text) },
+    stderr: { write: (text) => (err += text) },
+  });
+  if (code !== 0) throw new Error(`waybill ${args.join(' ')} ended with ${code}:\n${out}${err}`);
+  return out;
+}
+
+/** The same by the command itself. */
+export function waybillProcess(server: { data: string }, args: readonly string[], input = ''): Promise<string> {
   return run(process.execPath, [WAYBILL, ...args, '--data', server.data], { input });
 }
 
