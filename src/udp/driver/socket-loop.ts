@@ -12,7 +12,7 @@ const WAIT_MAX = 1000;
 /** Between two looks at what arrived: a sender with much to say must still hear. */
 const RUNS_A_TURN = 16;
 /** Microseconds. */
-const GATHER_MOST = 2000;
+const GATHER_MOST = 4000;
 const GATHER_LEAST = 100;
 /** Of the time between two feedbacks. */
 const GATHER_SHARE = 2;
