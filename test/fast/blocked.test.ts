@@ -51,6 +51,53 @@ suite('UDP is blocked', () => {
     assert.equal(lines.find(isEvent('fallback')), undefined);
   });
 
+  test('in the middle of an upload: HTTPS takes it up where the server has it', async () => {
+    const port = Number(scene.url.port);
+    const relay = await openRelay(ELSEWHERE, port, { host: '127.0.0.1', port });
+    try {
+      const words = ['put', at('large'), `${there}/taken-up`, '--limit', '100M', '--silence', '2s'];
+      const up = runClient(scene, words);
+      await up.until(isThrough(18 * MiB));
+      relay.block();
+      const { code, lines, errors } = await up.ended;
+      assert.equal(code, 0, errors);
+      assert.equal(lines.filter(isEvent('fallback')).length, 1);
+      const [resumed, ...more] = lines.filter(isEvent('resumed')).map((line) => Number(line['bytes']));
+      assert.ok(resumed !== undefined && resumed >= 16 * MiB && more.length === 0, JSON.stringify(lines));
+      assert.deepEqual(lines.find(isEvent('done'))?.['bytes'], large.length);
+      const after = lines.slice(lines.findIndex(isEvent('fallback'))).filter(isEvent('progress'));
+      for (const line of after) assert.ok(Number(line['bytes']) >= 16 * MiB, 'what is there is not sent again');
+      const down = await runClient(scene, ['get', `${there}/taken-up`, at('taken-up'), '--https-only']).ended;
+      assert.equal(down.code, 0, down.errors);
+      assert.ok(readFileSync(at('taken-up')).equals(large));
+    } finally {
+      await relay.close();
+    }
+  });
+
+  test('a NAT that changes the port in the middle, either way: nobody notices', async () => {
+    const port = Number(scene.url.port);
+    const relay = await openRelay(ELSEWHERE, port, { host: '127.0.0.1', port });
+    try {
+      const words = [
+        ['get', `${there}/large`, at('rebound')],
+        ['put', at('large'), `${there}/rebound`],
+      ];
+      for (const [at, line] of words.entries()) {
+        const command = runClient(scene, [...line, '--limit', '100M', '--udp-only']);
+        await command.until(isThrough(10 * MiB));
+        relay.rebind();
+        const { code, lines, errors } = await command.ended;
+        assert.equal(code, 0, errors);
+        assert.equal(lines.find(isEvent('retry')), undefined, JSON.stringify(lines));
+        assert.equal(relay.ports(), 2 * (at + 1));
+      }
+      assert.ok(readFileSync(at('rebound')).equals(large));
+    } finally {
+      await relay.close();
+    }
+  });
+
   test('in the middle: goes on over HTTPS from what is verified', async () => {
     const port = Number(scene.url.port);
     const relay = await openRelay(ELSEWHERE, port, { host: '127.0.0.1', port });

@@ -6,6 +6,10 @@ import { once } from 'node:events';
 export interface Relay {
   /** From now on nothing gets through. */
   block(): void;
+  /** From now on the server sees the client at other ports: a NAT that forgot what it had. */
+  rebind(): void;
+  /** Ports that the server saw. */
+  readonly ports: () => number;
   readonly passed: () => number;
   close(): Promise<void>;
 }
@@ -13,7 +17,7 @@ export interface Relay {
 export async function openRelay(host: string, port: number, to: { host: string; port: number }): Promise<Relay> {
   const front = createSocket('udp4');
   const backs = new Map<string, Socket>();
-  let [blocked, passed] = [false, 0];
+  let [blocked, passed, ports] = [false, 0, 0];
   const backOf = (from: RemoteInfo): Socket => {
     const name = `${from.address}:${from.port}`;
     let back = backs.get(name);
@@ -24,6 +28,7 @@ export async function openRelay(host: string, port: number, to: { host: string; 
         front.send(bytes, from.port, from.address);
       });
       backs.set(name, back);
+      ports++;
     }
     return back;
   };
@@ -36,6 +41,11 @@ export async function openRelay(host: string, port: number, to: { host: string; 
     block: () => {
       blocked = true;
     },
+    rebind: () => {
+      for (const back of backs.values()) back.close();
+      backs.clear();
+    },
+    ports: () => ports,
     passed: () => passed,
     close: async () => {
       for (const back of backs.values()) back.close();
