@@ -2,6 +2,7 @@
 import { medianShare } from './figures.ts';
 import { OURS, OURS_GET } from './plan.ts';
 import type { Measurement } from './plan.ts';
+import { ALSO_LINK } from './rows.ts';
 import { resultsIn } from './state.ts';
 import type { Measured } from './state.ts';
 
@@ -50,7 +51,7 @@ function groups(rows: readonly Measurement[], measured: Measured): Group[] {
 function drawn({ row, bars }: Group, top: number): string[] {
   const height = bars.length * BAR;
   const lines = [
-    `  <text x="${LEFT - 10}" y="${top + height / 2 + 4}" text-anchor="end">${escaped(row.title)}</text>`,
+    `  <text x="${LEFT - 10}" y="${top + height / 2 + 4}" text-anchor="end">${escaped(row.title.replace(`${ALSO_LINK}: `, ''))}</text>`,
     ...bars.map(({ look, share }, at) => {
       const width = (Number(x(share)) - LEFT).toFixed(1);
       const y = top + at * BAR;
@@ -71,7 +72,12 @@ export function chart(rows: readonly Measurement[], measured: Measured): string 
   if (all.length === 0) return null;
   const body: string[] = [];
   let top = TOP;
+  const firstOfAlso = all.find(({ row }) => row.section === 'also');
   for (const group of all) {
+    if (group === firstOfAlso) {
+      body.push(`  <text x="${LEFT - 10}" y="${top + 10}" text-anchor="end" font-weight="600">${ALSO_LINK}</text>`);
+      top += 20;
+    }
     body.push(...drawn(group, top));
     top += group.bars.length * BAR + GAP;
   }

@@ -5,7 +5,6 @@ import { middle } from './meter.ts';
 import type { Result } from './meter.ts';
 import { OURS, OURS_GET, SFTP_SMALL } from './plan.ts';
 import type { Measurement } from './plan.ts';
-import { LEAD_SECONDS } from './rows.ts';
 import { resultsIn } from './state.ts';
 import type { Measured } from './state.ts';
 
@@ -14,7 +13,7 @@ export const mbitOf = ({ bytes, seconds }: Result): number => (bytes * 8) / seco
 /** Of what the link could carry in the time of the run: less, where something happened to it. Null: there is no link. */
 export function shareOf(row: Measurement, result: Result): number | null {
   if (row.link === null) return null;
-  return mbitOf(result) / (bestMbit(row.link) * availability(row.link, LEAD_SECONDS, result.seconds));
+  return mbitOf(result) / (bestMbit(row.link) * availability(row.link, result.seconds));
 }
 
 export function medianShare(row: Measurement, results: readonly Result[]): number | null {

@@ -18,7 +18,7 @@ export interface LinkSpec {
   readonly reorder?: number;
   /** Mb/s and bytes of burst: what is above is dropped, not queued. */
   readonly police?: readonly [mbit: number, burst: number];
-  /** Seconds after the link was made. */
+  /** Seconds after the run began. */
   readonly outage?: readonly [at: number, seconds: number];
   readonly halveAt?: number;
 }
@@ -61,15 +61,22 @@ export const bufferBytes = (spec: LinkSpec): number =>
 export const bestMbit = ({ mbit, loss = 0, police }: LinkSpec): number =>
   Math.min(mbit, police?.[0] ?? Infinity) * (1448 / 1514) * (1 - loss / 100);
 
-/** Of the time, the share in which the link carried its rate: what happens to it begins `lead` seconds before the run. */
-export function availability({ outage, halveAt }: LinkSpec, lead: number, seconds: number): number {
+/** Of the time of a run, the share in which the link carried its rate. */
+export function availability({ outage, halveAt }: LinkSpec, seconds: number): number {
   if (seconds <= 0) return 1;
-  const until = (end: number): number => Math.min(Math.max(end - lead, 0), seconds);
+  const within = (at: number): number => Math.min(Math.max(at, 0), seconds);
   let lost = 0;
-  if (outage !== undefined) lost += until(outage[0] + outage[1]) - until(outage[0]);
-  if (halveAt !== undefined) lost += (seconds - until(halveAt)) / 2;
+  if (outage !== undefined) lost += within(outage[0] + outage[1]) - within(outage[0]);
+  if (halveAt !== undefined) lost += (seconds - within(halveAt)) / 2;
   return (seconds - lost) / seconds;
 }
+
+/** For a link that is made so many seconds before the run begins. */
+export const madeBefore = (spec: LinkSpec, lead: number): LinkSpec => ({
+  ...spec,
+  ...(spec.outage === undefined ? {} : { outage: [spec.outage[0] + lead, spec.outage[1]] }),
+  ...(spec.halveAt === undefined ? {} : { halveAt: spec.halveAt + lead }),
+});
 
 /** What happens to it happens once: each run needs one of its own. */
 export const isTimed = ({ outage, halveAt }: LinkSpec): boolean => outage !== undefined || halveAt !== undefined;

@@ -14,7 +14,7 @@ export interface Cost {
   readonly memory: number;
   /** Left A since the meter began; null on loopback. */
   readonly sent: number | null;
-  /** How much faster its middle was than the whole of it; null: not known. */
+  /** Of all that arrived, the share that came in each second of its middle; null: not known. */
   readonly steady: number | null;
 }
 
@@ -29,18 +29,18 @@ const STEADY_FROM = 0.1;
 const STEADY_TO = 0.95;
 
 /**
- * The rate without begin and end, by the rate of the whole: from when a tenth of all bytes had arrived at B's device until 95 %
- * had. Of anybody's transfer alike, whatever it says of itself.
+ * How fast it was without begin and end: from when a tenth of all bytes had arrived at B's device until 95 % had. Of anybody's
+ * transfer alike, whatever it says of itself.
  */
 export function steadyOf(samples: readonly Sample[]): number | null {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined) return null;
-  const [all, took] = [last.bytes - first.bytes, last.at - first.at];
+  const all = last.bytes - first.bytes;
   const reached = (share: number): Sample | undefined =>
     samples.find(({ bytes }) => bytes - first.bytes >= share * all);
   const [from, to] = [reached(STEADY_FROM), reached(STEADY_TO)];
-  if (from === undefined || to === undefined || to.at <= from.at || all <= 0 || took <= 0) return null;
-  return (to.bytes - from.bytes) / (to.at - from.at) / (all / took);
+  if (from === undefined || to === undefined || to.at <= from.at || all <= 0) return null;
+  return (to.bytes - from.bytes) / (to.at - from.at) / all;
 }
 
 const LOOK_MS = 500;
@@ -165,9 +165,7 @@ export function middle(results: readonly Result[]): Result | null {
   const sent = of((result) => (result.sent === null || result.bytes === 0 ? null : result.sent / result.bytes)) * bytes;
   const cpu = of((result) => (result.bytes === 0 ? null : result.cpuSeconds / result.bytes)) * bytes;
   const [delay, beside] = [of(({ addedDelay }) => addedDelay), of((result) => result.beside)];
-  // Of the rate, not of what it is in proportion to.
-  const steady =
-    of((result) => (result.steady === null ? null : (result.steady * result.bytes) / result.seconds)) / rate;
+  const steady = of((result) => (result.steady === null ? null : result.steady * result.bytes)) / bytes;
   return {
     ...{ bytes, seconds, memory: of((result) => result.memory), files: of(({ files }) => files) },
     sent: Number.isNaN(sent) ? null : sent,

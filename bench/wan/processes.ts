@@ -28,6 +28,8 @@ export interface Started {
   /** Resolves with the exit code; null when it was ended by a signal. */
   readonly ended: Promise<number | null>;
   readonly output: () => string;
+  /** When it last said something on its standard output, as performance.now() has it. */
+  readonly spokeAt: () => number;
   readonly errors: () => string;
   /** SIGTERM, and SIGKILL two seconds later; resolves when it is gone. */
   stop(): Promise<void>;
@@ -53,6 +55,10 @@ export function start(side: Side, words: readonly string[], options: StartOption
   const child = spawn(command, rest, { stdio: ['pipe', 'pipe', 'pipe'], env });
   if (options.endsItself !== true) running.add(child);
   const texts = { stdout: '', stderr: '' };
+  let spokeAt = performance.now();
+  child.stdout.on('data', () => {
+    spokeAt = performance.now();
+  });
   for (const name of ['stdout', 'stderr'] as const)
     child[name].on('data', (some: Buffer) => {
       if (texts[name].length < OUTPUT_MAX) texts[name] += some.toString();
@@ -84,6 +90,7 @@ export function start(side: Side, words: readonly string[], options: StartOption
     pid: child.pid ?? 0,
     ended,
     output: () => texts.stdout,
+    spokeAt: () => spokeAt,
     errors: () => texts.stderr,
     stop,
   };

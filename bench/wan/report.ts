@@ -44,7 +44,7 @@ const costs: Cells = (result) => [
 const COSTS = ['bytes sent / file bytes', 'added delay, ms', 'CPU s per GB', 'memory, MiB'];
 
 const shareCells: Cells = (result, runs, row) => {
-  const steady = result.steady === null ? null : result.steady * mbitOf(result);
+  const steady = result.steady === null ? null : (result.steady * result.bytes * 8) / 1e6;
   return [
     rates(result, runs),
     shown(medianShare(row, runs), 3),

@@ -27,11 +27,13 @@ export const TABLE: readonly WanRow[] = table.map(([mbit, rtt, loss, bar]) => ({
   bar,
 }));
 
+/** What those rows have in common. */
+export const ALSO_LINK = '100 Mb/s, 100 ms';
 const plain: LinkSpec = { mbit: 100, rtt: 100 };
 
 const also = (id: string, title: string, more: Partial<LinkSpec>): WanRow => ({
   id,
-  title: `100 Mb/s, 100 ms: ${title}`,
+  title: `${ALSO_LINK}: ${title}`,
   link: { ...plain, ...more },
   bar: null,
 });
@@ -41,18 +43,17 @@ export const alsoRows = (seconds: number): readonly WanRow[] => [
   also('buffer-0.25', 'drop-tail, 0.25 BDP', { bufferBdps: 0.25 }),
   also('buffer-1', 'drop-tail, 1 BDP', { bufferBdps: 1 }),
   also('buffer-4', 'drop-tail, 4 BDP', { bufferBdps: 4 }),
-  also('burst', 'burst loss: 8 packets in a row on average, 1 % in all', { burstLoss: [0.00126, 0.125, 1] }),
+  also('burst', 'burst loss, 8 packets on average, 1 % in all', { burstLoss: [0.00126, 0.125, 1] }),
   also('reorder', '2 % overtake', { reorder: 2 }),
   also('jitter', 'jitter of 20 ms', { jitter: 20 }),
   also('police', 'a policer of 100 Mb/s, on a link of 300', { mbit: 300, police: [100, 125_000] }),
-  // The link is made some seconds before the transfer begins: see LEAD_SECONDS.
-  also('halved', 'capacity halved in the middle', { halveAt: LEAD_SECONDS + seconds / 2 }),
-  also('outage', 'outage of 5 s', { outage: [LEAD_SECONDS + seconds / 3, 5] }),
+  also('halved', 'capacity halved in the middle', { halveAt: seconds / 2 }),
+  also('outage', 'outage of 5 s', { outage: [seconds / 3, 5] }),
   also('ack-loss-10', '10 % loss of what comes back', { ackLoss: 10 }),
   also('ack-loss-50', '50 % loss of what comes back', { ackLoss: 50 }),
 ];
 
-/** Who is on a link to which something happens begins so long after the link was made, to the tenth of a second. */
+/** Who meets something on a link begins so long after the link was made: time for servers to get ready. */
 export const LEAD_SECONDS = 8;
 
 export const SHARED_BUFFERS = [0.25, 1, 4] as const;

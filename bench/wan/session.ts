@@ -6,8 +6,8 @@ import type { Contender, Task } from './contender.ts';
 import { openEmulatedLink } from './emulated-link.ts';
 import { pending } from './estimate.ts';
 import type { Wanted } from './estimate.ts';
-import { isTimed, loopback } from './link.ts';
-import type { Link } from './link.ts';
+import { isTimed, loopback, madeBefore } from './link.ts';
+import type { Link, LinkSpec } from './link.ts';
 import type { Result } from './meter.ts';
 import { hasNetem, openNetemLink } from './netem-link.ts';
 import type { Measurement } from './plan.ts';
@@ -32,7 +32,7 @@ export interface SessionOptions {
 }
 
 const TRIES = 2;
-/** Where something happens to the link soon, servers that were not ready in time cost a try: the next finds more done. */
+/** Servers that were not ready in time cost a try, where that counts; the next waits longer for them. */
 const TIMED_TRIES = 3;
 /** What may lie on the disk before a row goes on with empty servers. */
 const KEPT_BYTES = 16e9;
@@ -78,7 +78,7 @@ export class Session {
     const most = row.link !== null && isTimed(row.link) ? TIMED_TRIES : TRIES;
     for (let tries = 1; tries <= most; tries++) {
       try {
-        const result = await this.once(row, who, run);
+        const result = await this.once(row, who, run, LEAD_SECONDS * 2 ** (tries - 1));
         if (result === null) record({ result, tries, failed: 'not on this machine' });
         else record({ result, tries });
         return;
@@ -91,10 +91,10 @@ export class Session {
     }
   }
 
-  private async once(row: Measurement, who: Contender, run: number): Promise<Result | null> {
+  private async once(row: Measurement, who: Contender, run: number, lead: number): Promise<Result | null> {
     const { folder, sources } = this.options;
     const source = sources.of(row);
-    const stage = (this.stage ??= await this.openStage(row, run, source));
+    const stage = (this.stage ??= await this.openStage(row, run, source, lead));
     const scratch = mkdtempSync(path.join(folder, 'run-'));
     const seconds = who.finishes === true ? row.patience : row.seconds;
     const { bytes, files } = row;
@@ -104,7 +104,7 @@ export class Session {
       await who.prepare?.(task);
       // What the one before left to be written to the disk is not this one's burden.
       execFileSync('sync', ['-f', folder]);
-      if (row.link !== null && isTimed(row.link)) await beginAt(task, LEAD_SECONDS);
+      if (row.link !== null && isTimed(row.link)) await beginAt(task, lead);
       return await who.run(task);
     } finally {
       rmSync(scratch, { recursive: true, force: true });
@@ -113,13 +113,14 @@ export class Session {
     }
   }
 
-  private async openStage(row: Measurement, run: number, source: string): Promise<Stage> {
+  private async openStage(row: Measurement, run: number, source: string, lead: number): Promise<Stage> {
     const { folder } = this.options;
     const key = `library-${row.link === null ? 'here-' : ''}${row.bytes}-${row.files}`;
     const library = path.join(folder, key);
     const each = row.contenders.map(({ finishes }) => (finishes === true ? row.patience : row.seconds));
     const seconds = each.reduce((sum, one) => sum + one + 60, 120);
-    const link = await this.openLink(row, run + 1, seconds);
+    const spec = row.link === null ? null : madeBefore(row.link, lead);
+    const link = await this.openLink(spec, run + 1, seconds);
     const stageFolder = path.join(folder, `stage-${row.id}`);
     mkdirSync(stageFolder, { recursive: true });
     try {
@@ -146,11 +147,11 @@ export class Session {
     }
   }
 
-  private openLink(row: Measurement, seed: number, seconds: number): Promise<Link> {
+  private openLink(spec: LinkSpec | null, seed: number, seconds: number): Promise<Link> {
     const { emulator } = this.options;
-    if (row.link === null) return Promise.resolve(loopback());
-    if (emulator !== null) return openEmulatedLink(emulator, row.link, seed, seconds);
-    if (hasNetem()) return openNetemLink(row.link, seconds);
+    if (spec === null) return Promise.resolve(loopback());
+    if (emulator !== null) return openEmulatedLink(emulator, spec, seed, seconds);
+    if (hasNetem()) return openNetemLink(spec, seconds);
     throw new Error('this kernel has no netem; name an emulator (--emulator PATH), as bench/README.md describes it');
   }
 

@@ -49,14 +49,13 @@ export const kernelBesideOurs = (control: string, way: Way): Contender => ({
     return withOurs(task, way, 1, async (clients, pids) => {
       const { link, spec, seconds } = task;
       await wait(ALONE_SECONDS);
-      const before = bytesOf(clients);
-      const begun = performance.now();
+      const before = told(clients);
       const flow = await startIperf(link, control, 1, seconds);
       const meter = new Meter(link, spec, seconds, () => [...pids, ...flow.pids]);
       try {
         const one = await flow.received;
-        const ours = mbit((bytesOf(clients)[0] ?? 0) - (before[0] ?? 0), (performance.now() - begun) / 1000);
-        return { ...(await meter.stop()), ...one, cut: false, files: 1, beside: ours };
+        const [ours = 0] = ratesSince(before, told(clients));
+        return { ...(await meter.stop()), ...one, cut: false, files: 1, beside: (ours * 8) / 1e6 };
       } finally {
         await meter.stop();
         await flow.stop();
@@ -135,17 +134,33 @@ async function over(
   pids: readonly number[],
 ): Promise<Result & { shares: number[] }> {
   const meter = new Meter(link, spec, seconds, () => pids);
-  const before = bytesOf(clients);
+  const before = told(clients);
   const begun = performance.now();
   await wait(seconds);
-  const shares = bytesOf(clients).map((bytes, at) => bytes - (before[at] ?? 0));
+  const rates = ratesSince(before, told(clients));
   const took = (performance.now() - begun) / 1000;
+  const shares = rates.map((rate) => rate * took);
   const bytes = shares.reduce((sum, share) => sum + share, 0);
   const cut = clients.some((client) => progressOf(client).done);
   return { ...(await meter.stop()), bytes, seconds: took, files: clients.length, cut, shares };
 }
 
-const bytesOf = (clients: readonly Started[]): number[] => clients.map((client) => progressOf(client).bytes);
+interface Told {
+  readonly bytes: number;
+  /** Milliseconds. */
+  readonly at: number;
+}
+
+/** They say each second how far they are; when they said so counts, not when they were asked. */
+const told = (clients: readonly Started[]): Told[] =>
+  clients.map((client) => ({ bytes: progressOf(client).bytes, at: client.spokeAt() }));
+
+/** Bytes a second of each; of who said nothing since, none. */
+export const ratesSince = (before: readonly Told[], now: readonly Told[]): number[] =>
+  now.map(({ bytes, at }, client) => {
+    const then = before[client];
+    return then === undefined || at <= then.at ? 0 : ((bytes - then.bytes) * 1000) / (at - then.at);
+  });
 
 const wait = (seconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
 

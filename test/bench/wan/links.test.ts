@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { countersOf, emulatorOptions } from '../../../bench/wan/emulated-link.ts';
 import { orphans } from '../../../bench/wan/leftovers.ts';
-import { availability, bestMbit, bufferBytes, devicesOf, isTimed } from '../../../bench/wan/link.ts';
+import { availability, bestMbit, bufferBytes, devicesOf, isTimed, madeBefore } from '../../../bench/wan/link.ts';
 import type { LinkSpec } from '../../../bench/wan/link.ts';
 import { namespacesOf, netemOf, setUp, takeDown, tbfOf, timed } from '../../../bench/wan/netem-commands.ts';
 
@@ -19,11 +19,17 @@ describe('links of the bench', () => {
   });
 
   it('carry less while they are halved or away', () => {
-    assert.equal(availability(plain, 8, 20), 1);
-    assert.equal(availability({ ...plain, halveAt: 18 }, 8, 20), 0.75);
-    assert.equal(availability({ ...plain, halveAt: 40 }, 8, 20), 1);
-    assert.equal(availability({ ...plain, outage: [13, 5] }, 8, 20), 0.75);
-    assert.equal(availability({ ...plain, outage: [23, 10] }, 8, 20), 0.75, 'what comes after the run is not lost');
+    assert.equal(availability(plain, 20), 1);
+    assert.equal(availability({ ...plain, halveAt: 10 }, 20), 0.75);
+    assert.equal(availability({ ...plain, halveAt: 40 }, 20), 1);
+    assert.equal(availability({ ...plain, outage: [5, 5] }, 20), 0.75);
+    assert.equal(availability({ ...plain, outage: [15, 10] }, 20), 0.75, 'what comes after the run is not lost');
+    assert.deepEqual(madeBefore({ ...plain, outage: [5, 5], halveAt: 1 }, 8), {
+      ...plain,
+      outage: [13, 5],
+      halveAt: 9,
+    });
+    assert.deepEqual(madeBefore(plain, 8), plain);
     assert.deepEqual([isTimed(plain), isTimed({ ...plain, halveAt: 1 })], [false, true]);
   });
 

@@ -7,7 +7,7 @@ import { receivedOf } from '../../../bench/wan/iperf.ts';
 import { meanOfPings, middle, steadyOf } from '../../../bench/wan/meter.ts';
 import type { Result } from '../../../bench/wan/meter.ts';
 import { progressIn } from '../../../bench/wan/ours.ts';
-import { jain } from '../../../bench/wan/shared.ts';
+import { jain, ratesSince } from '../../../bench/wan/shared.ts';
 import { Sources } from '../../../bench/wan/sources.ts';
 import { emptyState, isDone, keep, keepCounters, load, resultsIn, save } from '../../../bench/wan/state.ts';
 
@@ -21,7 +21,7 @@ const result: Result = {
     cpuSeconds: 1,
     memory: 2 ** 20,
     sent: 1.1e6,
-    steady: 1.5,
+    steady: 0.11,
   },
 };
 const run = (at: number, more: object = {}) => ({
@@ -51,6 +51,9 @@ describe('what the bench reads', () => {
   it('pings, and shares of flows', () => {
     assert.equal(meanOfPings('64 bytes: time=10.5 ms\nno answer\n64 bytes: time=20.5 ms\n'), 15.5);
     assert.equal(meanOfPings(''), null);
+    const before = [0, 0, 50].map((bytes) => ({ bytes, at: 1000 }));
+    const now = [{ bytes: 300, at: 2500 }, { bytes: 300, at: 4000 }, before[2] ?? { bytes: 0, at: 0 }];
+    assert.deepEqual(ratesSince(before, now), [200, 100, 0]);
     assert.equal(jain([1, 1, 1, 1]), 1);
     assert.equal(jain([4, 0, 0, 0]), 0.25);
   });
@@ -63,7 +66,7 @@ describe('a run', () => {
       at: at / 10,
       bytes: Math.min(Math.max(at / 10 - 2, 0), 8) * 100,
     }));
-    const steady = (steadyOf(samples) ?? 0) * (800 / 12);
+    const steady = (steadyOf(samples) ?? 0) * 800;
     assert.ok(Math.abs(steady - 100) < 0.001, `${steady}`);
     assert.equal(steadyOf([]), null);
     assert.equal(
@@ -81,7 +84,7 @@ describe('a run', () => {
     assert.equal(middleOf?.seconds, 2);
     assert.equal(middleOf.bytes, 1e6);
     assert.equal(middleOf.addedDelay, 1.5);
-    assert.equal(middleOf.steady, 1.5);
+    assert.equal(middleOf.steady, 0.11);
     assert.equal((middleOf.sent ?? 0) / middleOf.bytes, 1.1);
     assert.equal(middle([]), null);
   });
