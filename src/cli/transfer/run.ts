@@ -72,6 +72,8 @@ export async function runTransfer(
     const transport = transportOf({ input, api, control, socket, server: place.url, signal: stop.signal, reporter });
     step(transport, 'begin');
     if (transport.ways !== 'https') prepare(control, socket);
+    // Mostly there is one; nobody asks more with a token that may be refused.
+    if (places[0] !== undefined) transport.remote.lookAhead(places[0].path);
     const kit = await openKit(transport, reporter, context.output, places);
     await work(kit);
     await socket.close(GOODBYE_MILLISECONDS);

@@ -30,6 +30,7 @@ export interface RangeWish {
 export class RemoteFiles {
   private readonly api: Pick<HttpsClient, 'ask' | 'bytes'>;
   private readonly signal: AbortSignal;
+  private readonly ahead = new Map<string, Promise<FileInfo | null>>();
 
   constructor(api: Pick<HttpsClient, 'ask' | 'bytes'>, signal: AbortSignal) {
     this.api = api;
@@ -40,8 +41,21 @@ export class RemoteFiles {
     return this.api.ask({ method: 'GET', path: '/api/v1/account', answer: account });
   }
 
+  /** What the first `stat` of it will want to know. */
+  lookAhead(path: string): void {
+    const looking = this.look(path);
+    looking.catch(() => undefined);
+    this.ahead.set(path, looking);
+  }
+
   /** Null when nothing is there. */
-  async stat(path: string): Promise<FileInfo | null> {
+  stat(path: string): Promise<FileInfo | null> {
+    const looking = this.ahead.get(path);
+    this.ahead.delete(path);
+    return looking ?? this.look(path);
+  }
+
+  private async look(path: string): Promise<FileInfo | null> {
     try {
       return await this.api.ask({ method: 'GET', path: `${addressOf('files', path)}?limit=1`, answer: looked });
     } catch (error) {

@@ -324,8 +324,7 @@ export class TransferSender {
     rate.onLost(log, slot);
     // At the end each loss of what is sent again costs a round trip more, and the link has nothing better to carry.
     const times = this.pieces.hasNew ? 1 : LAST_TIMES;
-    for (let time = 0; time < times; time++)
-      this.pieces.onLost(log.offset[slot] as number, log.length[slot] as number);
+    for (let time = 0; time < times; time++) this.pieces.onLost(log.offset[slot] as number, log.length[slot] as number);
     const since = rate.lost - (log.lost[slot] as number);
     const txInFlight = log.inflight[slot] as number;
     const isRun = packetNumber === this.lastLost + 1;
