@@ -130,6 +130,39 @@ suite('waybill put, get and sync', () => {
     assert.equal((await run('get', `${there}/large`, at('stopped'))).code, 0);
   });
 
+  test('--limit limits, in every policy and both ways; progress knows loss and round trip at both ends', async () => {
+    writeFileSync(at('limited'), large.subarray(0, 12 * MiB));
+    assert.equal((await run('put', at('limited'), `${there}/limited`)).code, 0);
+    const paced = (policy: string): string[] => ['--limit', '64M', '--policy', policy];
+    const timed = await Promise.all([
+      ...['low', 'high', 'fixed'].map((policy) => run('get', `${there}/limited`, at(policy), ...paced(policy))),
+      run('put', at('limited'), `${there}/limited-up`, ...paced('fair')),
+    ]);
+    for (const { code, lines, errors } of timed) {
+      assert.equal(code, 0, errors);
+      // 12 MiB are 1.57 s of it; what is added to each datagram is in the limit, too.
+      const { seconds } = lines.find(isEvent('done')) as unknown as { seconds: number };
+      assert.ok(seconds >= 1.5, `${seconds} s`);
+      const progress = lines.filter(isEvent('progress')).at(-1);
+      assert.ok(
+        typeof progress?.['roundTrip'] === 'number' && typeof progress['loss'] === 'number',
+        JSON.stringify(lines),
+      );
+    }
+    const small = await run('get', `${there}/limited`, at('window'), '--window', '1M');
+    assert.equal(small.code, 0, small.errors);
+    assert.ok(readFileSync(at('window')).equals(large.subarray(0, 12 * MiB)));
+    const wrong = [
+      ['--policy', 'fixed'],
+      ['--window', '1K'],
+    ];
+    const codes = await Promise.all(wrong.map((words) => run('get', `${there}/limited`, at('x'), ...words)));
+    assert.deepEqual(
+      codes.map(({ code }) => code),
+      wrong.map(() => 2),
+    );
+  });
+
   test('what is refused has its exit code', async () => {
     const codes = await Promise.all([
       run('get', 'somebody-else:/x', at('x')),
