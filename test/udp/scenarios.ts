@@ -95,6 +95,12 @@ export function hardships(scale: number): Readonly<Record<string, Scenario & { r
       seconds,
       bar: 0.9,
     },
+    'long bursts, of 50 packets, 4 % in all': {
+      link: { ...link, burst: [0.0008, 0.02, 1] },
+      best: best(mbit, 0.0385),
+      seconds,
+      bar: 0.8,
+    },
     'reordering of 2 %': { link: { ...link, reorder: 0.02 }, seconds, bar: 0.9 },
     'jitter of 20 ms': { link: { ...link, jitter: 20 * MS }, seconds, bar: 0.9 },
     'a policer at the rate, on a link of three times that': {

@@ -25,6 +25,8 @@ const RENO_ROUNDS_MAX = 63;
 const STARTUP_LOSS_MAX = 0.2;
 /** A queue of so many least round trips is long: somebody else fills it, and pushing makes it only longer. */
 const LONG_QUEUE = 1;
+/** What each flow may have in a queue that stands; with less in it several of ours would hold unequal shares for long. */
+const STANDING_PACKETS = 24;
 /** After this many rounds nothing sent while probing is still undecided. */
 const SETTLING_ROUNDS = 2;
 
@@ -170,7 +172,8 @@ export class Bbr implements Controller {
     if (this.state !== 'startup' || !this.model.roundStart || sample.isAppLimited) return;
     const { model } = this;
     const most = this.gains.learnsBaseline ? STARTUP_LOSS_MAX : this.gains.lossAllowance;
-    if (model.roundLoss <= most || this.totalDelivered < this.initialWindow * 2) return;
+    const isBurst = this.gains.learnsBaseline && model.roundBurst > 0;
+    if (model.roundLoss <= most || isBurst || this.totalDelivered < this.initialWindow * 2) return;
     this.fullBwReached = true;
     model.inflightLong = Math.max(model.bdp(1), sample.delivered);
   }
@@ -442,12 +445,17 @@ export class Bbr implements Controller {
     return this.state === 'up' ? least + 2 * this.mss : least;
   }
 
+  /** Departure 8: a queue that stands is not made longer; of it each flow has the same, so the smaller one grows. */
+  private wantedVolume(): number {
+    const { model, gains } = this;
+    const volume = model.bdp(this.windowGain);
+    if (!this.fullBwReached || !model.standingQueue.isThere) return volume;
+    return Math.min(volume, model.bdp(gains.standingWindow) + STANDING_PACKETS * this.mss);
+  }
+
   private setWindow(sample: RateSample): void {
     const { model } = this;
-    // Departure 6: a queue that stands is not made longer by us.
-    const isCapped = this.fullBwReached && model.standingQueue.isThere;
-    const gain = isCapped ? Math.min(this.windowGain, this.gains.standingWindow) : this.windowGain;
-    const most = model.minRtt === Infinity ? this.initialWindow : this.quantized(model.bdp(gain) + model.extra);
+    const most = model.minRtt === Infinity ? this.initialWindow : this.quantized(this.wantedVolume() + model.extra);
     if (this.fullBwReached) this.window = Math.min(this.window + sample.newlyAcked, most);
     else if (this.window < most || this.totalDelivered < this.initialWindow) this.window += sample.newlyAcked;
     this.window = Math.max(this.window, this.minWindow);

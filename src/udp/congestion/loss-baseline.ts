@@ -13,6 +13,9 @@ const UNKNOWN = 0.1;
 /** No quiet block in so many rounds: then the queue is never empty, and loss is what it usually is. */
 const UNKNOWN_ROUNDS = 20;
 
+/** Runs of geometric length vary by twice their mean. */
+const variation = (run: number): number => 2 * Math.min(run, BURST_MAX) - 1;
+
 export class LossBaseline {
   private blockLost = 0;
   private blockPackets = 0;
@@ -37,11 +40,12 @@ export class LossBaseline {
   /**
    * Whether `lost` of `sent` packets is more than the baseline and an allowance explain. Two standard deviations are added,
    * because the question is asked at every loss and chance alone would answer yes before long; loss in bursts deviates more.
+   * `burst`: packets in a row of which this loss is, where they are many; 0 otherwise.
    */
-  isExceeded(lost: number, sent: number, allowance: number): boolean {
+  isExceeded(lost: number, sent: number, allowance: number, burst = 0): boolean {
     const judge = this.toJudgeBy;
     const expected = sent * (judge + allowance);
-    const deviation = judge > 0 ? this.burst : 0.25;
+    const deviation = Math.max(judge > 0 ? this.burst : 0.25, variation(burst));
     return lost > expected + 2 * Math.sqrt(expected * deviation);
   }
 
@@ -56,9 +60,8 @@ export class LossBaseline {
     const rate = this.blockLost / this.blockPackets;
     const share = this.isKnown ? 1 / 4 : 1;
     this.smoothed += (rate - this.smoothed) * share;
-    // Runs of geometric length vary by twice their mean.
-    const run = this.blockRuns === 0 ? 1 : Math.min(this.blockLost / this.blockRuns, BURST_MAX);
-    this.burst += (Math.max(1, 2 * run - 1) - this.burst) * share;
+    const run = this.blockRuns === 0 ? 1 : this.blockLost / this.blockRuns;
+    this.burst += (Math.max(1, variation(run)) - this.burst) * share;
     // Not the very least: of many blocks of equal loss the least is always too low.
     this.thisCycle = Math.min(this.thisCycle, Math.max(rate, this.smoothed * 0.9));
     this.blockLost = 0;

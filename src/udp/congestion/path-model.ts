@@ -19,6 +19,8 @@ const POLICER_QUEUE = 1.1;
 /** A quiet round's queue: a small share of the longest of late. A shallow buffer is full before it is long. */
 const QUIET_SHARE = 0.2;
 const QUIET_SLACK = 500;
+/** Paced packets meet a full queue one by one, or in what a network card takes at once; more in a row is the link's doing. */
+const LONG_BURST = 16;
 /** What is remembered of the longest round trip fades by this share a round. */
 const FADE = 1 / 32;
 
@@ -191,7 +193,13 @@ export class PathModel {
     const { gains } = this;
     if (!gains.learnsBaseline) return lost > sent * gains.lossAllowance;
     const allowance = this.isQueueing ? gains.lossAllowanceQueueing : gains.lossAllowance;
-    return this.baseline.isExceeded(lost / this.mss, sent / this.mss, allowance);
+    return this.baseline.isExceeded(lost / this.mss, sent / this.mss, allowance, this.roundBurst);
+  }
+
+  /** Packets lost in a row, on average of this round, where that is a long burst: a full queue loses few in a row. */
+  get roundBurst(): number {
+    const run = this.roundRuns === 0 ? 0 : this.roundLost / this.mss / this.roundRuns;
+    return run > LONG_BURST ? run : 0;
   }
 
   /** The loss of the round under way, as a share. */

@@ -9,7 +9,7 @@ export interface Gains {
   readonly upPacing: number;
   readonly upWindow: number;
   readonly window: number;
-  /** What may be on the way at most while a queue stands that does not go away; Infinity: as without one. */
+  /** What may be on the way, with some packets more, while a queue stands that does not go away; Infinity: as without one. */
   readonly standingWindow: number;
   readonly probeRttWindow: number;
   /** Share of inflight_longterm that is left to others while cruising. */
@@ -58,7 +58,7 @@ export const FAIR_GAINS: Gains = {
   ...DRAFT_GAINS,
   lossAllowanceQueueing: 0.01,
   learnsBaseline: true,
-  standingWindow: 1.25,
+  standingWindow: 1.05,
   upEndsAtQueue: true,
   probeRttIntervalMax: 15 * SECOND,
 };

@@ -1,5 +1,5 @@
 /**
- * Whether a queue stands before the bottleneck that does not go away (departure 6 of docs/design/fast-transfer.md). The
+ * Whether a queue stands before the bottleneck that does not go away (departure 8 of docs/design/fast-transfer.md). The
  * least round trip of BBR's own filter forgets in ten seconds, and beside a flow that keeps a deep buffer full it then
  * takes the queue for the path; what was seen in the last minute still tells them apart.
  */

@@ -63,9 +63,14 @@ describe('beside others', () => {
     assert.ok(alone.delay < 25, `delay ${alone.delay.toFixed(1)} ms`);
   });
 
-  for (const flows of [2, 4, 8]) {
-    it(`${flows} of ours share evenly (Jain index of at least 0.9)`, () => {
-      const bottleneck = new Bottleneck({ mbit: 50, rtt: 40 * MS, seed: 3 });
+  for (const [flows, bdps] of [
+    [2, 1],
+    [4, 1],
+    [8, 1],
+    [8, 4],
+  ] as const) {
+    it(`${flows} of ours share evenly, buffer of ${bdps} BDP (Jain index of at least 0.9)`, () => {
+      const bottleneck = new Bottleneck({ mbit: 50, rtt: 40 * MS, bdps, seed: 3 });
       const transfers = Array.from(
         { length: flows },
         (_, index) => new Transfer(bottleneck, { startAt: index * 50 * MS }),
