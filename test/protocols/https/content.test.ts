@@ -70,6 +70,29 @@ suite('files over HTTPS', () => {
     assert.ok(!scene.calls.some(({ call }) => call === 'release' || call === 'file.open-read'));
   });
 
+  test('a range releases its own segments and no others', async () => {
+    const MiB = 2 ** 20;
+    const content = randomBytes(25 * MiB);
+    await scene.ask('PUT', '/api/v1/content/in/segments', { body: content });
+    const released = async (from: number, to: number): Promise<unknown[]> => {
+      scene.calls.length = 0;
+      const range = { range: `bytes=${from}-${to - 1}` };
+      const { body } = await scene.ask('GET', '/api/v1/content/in/segments', { headers: range });
+      assert.ok(body.equals(content.subarray(from, to)));
+      const asked = scene.calls.filter(({ call }) => call === 'release');
+      return asked.map(({ request }) => [request['first'], request['count']]);
+    };
+    assert.deepEqual(await released(0, 8 * MiB), [[0, 1]]);
+    assert.deepEqual(await released(16 * MiB, 24 * MiB), [[2, 1]]);
+    assert.deepEqual(await released(8 * MiB, 8 * MiB + 1), [[1, 1]]);
+    assert.deepEqual(await released(24 * MiB, 25 * MiB), [[3, 1]]);
+    // What has no such segment is refused, and releases nothing of another.
+    scene.calls.length = 0;
+    const beyond = { range: 'bytes=999999999999999-' };
+    assert.equal((await scene.ask('GET', '/api/v1/content/in/segments', { headers: beyond })).status, 416);
+    assert.ok(scene.calls.every(({ call, request }) => call !== 'release' || Number(request['first']) > 3));
+  });
+
   test('conditions and digests of PUT', async () => {
     const at = '/api/v1/content/in/conditions';
     const only = { 'if-none-match': '*' };
