@@ -18,6 +18,8 @@ const GATHER_LEAST = 100;
 const GATHER_SHARE = 2;
 /** Of the few hundred datagrams that a socket holds whose buffer was not enlarged. */
 const GATHER_BYTES = 65_536;
+/** Who sends hears in every few turns only, and sleeps until it sends again anyway. */
+const QUIET_TURNS = 8;
 const CONNECTION_ID_AT = HEADER_LENGTH - CONNECTION_ID_LENGTH;
 
 export class SocketLoop {
@@ -34,6 +36,7 @@ export class SocketLoop {
   /** Bytes of this turn, and microseconds that datagrams have to gather in the next. */
   private taken = 0;
   private gather = 0;
+  private quiet = 0;
   private readonly arrived: Arrived;
 
   constructor(socket: DatagramSocket) {
@@ -102,7 +105,8 @@ export class SocketLoop {
    * nobody would hear of them anyway; less long when much comes: not every system lets us have large buffers.
    */
   private gatherNext(): number {
-    if (this.touched.size === 0) return 0;
+    if (this.touched.size === 0) return this.quiet++ < QUIET_TURNS ? this.gather : 0;
+    this.quiet = 0;
     if (this.taken > GATHER_BYTES) return this.gather / 2;
     let most = GATHER_MOST;
     for (const { engine } of this.touched) most = Math.min(most, engine.feedbackInterval / GATHER_SHARE);
