@@ -1,6 +1,7 @@
 /**
  * What BBR believes of the path: bandwidth, round trip, bounds that loss has taught (draft-ietf-ccwg-bbr, "Updating
- * Network Path Model Parameters"), and what the three departures add: a loss baseline and a policer's rate.
+ * Network Path Model Parameters"), and what the departures add: a loss baseline, a policer's rate, a
+ * queue that stands.
  */
 import type { RateSample } from './delivery-rate.ts';
 import { LossBaseline } from './loss-baseline.ts';

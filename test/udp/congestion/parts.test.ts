@@ -5,6 +5,7 @@ import { BASELINE_MAX, LossBaseline } from '../../../src/udp/congestion/loss-bas
 import { CycleMaxFilter, RoundMaxFilter } from '../../../src/udp/congestion/max-filter.ts';
 import { PACKET, PacketLog } from '../../../src/udp/congestion/packet-log.ts';
 import { PolicerDetector } from '../../../src/udp/congestion/policer.ts';
+import { StandingQueue } from '../../../src/udp/congestion/standing-queue.ts';
 import { ReceiverClock } from '../../../src/udp/congestion/receiver-clock.ts';
 import { PathMtu } from '../../../src/udp/engine/path-mtu.ts';
 import { Bottleneck, MS, SECOND, Transfer } from '../transfer.ts';
@@ -72,6 +73,32 @@ describe('the policer detector', () => {
     for (const rate of [10, 5, 10, 5, 10]) policer.onLossyRound(rate, false);
     for (let round = 0; round < 9; round++) policer.onLossyRound(10, round % 3 === 0);
     assert.equal(policer.limit, Infinity);
+  });
+});
+
+describe('a queue that stands', () => {
+  const rounds = (queue: StandingQueue, rtt: number, count: number, from: number): void => {
+    for (let index = 0; index < count; index++) queue.endRound(rtt, from + index * 100_000);
+  };
+
+  it('is there after three rounds, and gone after one that meets none', () => {
+    const queue = new StandingQueue();
+    rounds(queue, 40_000, 1, 0);
+    rounds(queue, 90_000, 2, 100_000);
+    assert.equal(queue.isThere, false, 'probing makes a queue of two rounds');
+    rounds(queue, 90_000, 1, 300_000);
+    assert.equal(queue.isThere, true);
+    rounds(queue, 41_000, 1, 400_000);
+    assert.equal(queue.isThere, false);
+  });
+
+  it('is told from the path for half a minute at least; then a longer path is believed', () => {
+    const queue = new StandingQueue();
+    rounds(queue, 40_000, 1, 0);
+    rounds(queue, 90_000, 299, 100_000);
+    assert.equal(queue.isThere, true);
+    rounds(queue, 90_000, 400, 31_000_000);
+    assert.equal(queue.isThere, false);
   });
 });
 
