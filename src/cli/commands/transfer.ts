@@ -2,11 +2,15 @@
 import { WaybillError } from '../../base/errors.ts';
 import { parsePlace, requirePlace } from '../../client/remote/place.ts';
 import { command } from '../command.ts';
-import { planGet } from '../transfer/get.ts';
 import { TRANSFER_OPTIONS } from '../transfer/options.ts';
-import { makeDirectories, planPut } from '../transfer/put.ts';
-import { runTransfer } from '../transfer/run.ts';
-import { syncDown, syncUp } from '../transfer/sync.ts';
+
+/** What transfers are made of is a third of all that a command loads: only when there is one. */
+const transfers = {
+  run: () => import('../transfer/run.ts'),
+  put: () => import('../transfer/put.ts'),
+  get: () => import('../transfer/get.ts'),
+  sync: () => import('../transfer/sync.ts'),
+};
 
 const PLACES =
   'On the server a place is TENANT:/folder/path, or :/folder/path for the tenant of your token. A slash at its end names a directory.';
@@ -24,9 +28,10 @@ export const TRANSFER_COMMANDS = [
       to: { doc: 'Where they go, as :/folder/.' },
     },
     options: { ...TRANSFER_OPTIONS, follow },
-    run(input, context) {
+    async run(input, context) {
       const to = requirePlace(input.to);
-      return runTransfer(input, context, [to], async (kit) => {
+      const [{ runTransfer }, { makeDirectories, planPut }] = [await transfers.run(), await transfers.put()];
+      return await runTransfer(input, context, [to], async (kit) => {
         const plan = await planPut(kit, input.local, to, input.follow);
         await makeDirectories(kit, plan.directories);
         await kit.put(plan.files);
@@ -42,9 +47,10 @@ export const TRANSFER_COMMANDS = [
       to: { doc: 'Where they go here.' },
     },
     options: TRANSFER_OPTIONS,
-    run(input, context) {
+    async run(input, context) {
       const from = input.from.map(requirePlace);
-      return runTransfer(input, context, from, async (kit) => kit.get(await planGet(kit, from, input.to)));
+      const [{ runTransfer }, { planGet }] = [await transfers.run(), await transfers.get()];
+      return await runTransfer(input, context, from, async (kit) => kit.get(await planGet(kit, from, input.to)));
     },
   }),
   command({
@@ -66,12 +72,13 @@ export const TRANSFER_COMMANDS = [
       force: { doc: 'With --delete: also when FROM is empty.' },
       'dry-run': { doc: 'Only say what would be done.' },
     },
-    run(input, context) {
+    async run(input, context) {
       const [from, to] = [parsePlace(input.from), parsePlace(input.to)];
+      const [{ runTransfer }, { syncDown, syncUp }] = [await transfers.run(), await transfers.sync()];
       if (from !== null && to === null)
-        return runTransfer(input, context, [from], (kit) => syncDown(kit, from, input.to, input));
+        return await runTransfer(input, context, [from], (kit) => syncDown(kit, from, input.to, input));
       if (from === null && to !== null)
-        return runTransfer(input, context, [to], (kit) => syncUp(kit, input.from, to, input));
+        return await runTransfer(input, context, [to], (kit) => syncUp(kit, input.from, to, input));
       throw new WaybillError(
         'option-invalid',
         'one of FROM and TO is on the server, as :/folder/, and the other is here',
