@@ -18,6 +18,9 @@ export interface SshServer {
 }
 
 export const SSHD = '/usr/sbin/sshd';
+/** Ends whose link went away with a bench that was killed end by themselves; slow ones are not taken for them. */
+const ALIVE_SECONDS = 30;
+const ALIVE_MOST = 4;
 
 export async function startSshd(side: Side, folder: string, seconds: number): Promise<SshServer> {
   mkdirSync(folder, { recursive: true });
@@ -36,8 +39,7 @@ export async function startSshd(side: Side, folder: string, seconds: number): Pr
     `AuthorizedKeysFile ${key}.pub`,
     ...['StrictModes no', 'UsePAM no', 'PermitRootLogin prohibit-password', 'PasswordAuthentication no'],
     ...['PidFile none', 'MaxStartups 100', 'UseDNS no', 'LogLevel VERBOSE'],
-    // Sessions whose client was killed with its link end by themselves.
-    ...['ClientAliveInterval 10', 'ClientAliveCountMax 3'],
+    ...[`ClientAliveInterval ${ALIVE_SECONDS}`, `ClientAliveCountMax ${ALIVE_MOST}`],
     'Subsystem sftp /usr/lib/openssh/sftp-server',
   ];
   writeFileSync(config, `${lines.join('\n')}\n`);
@@ -83,7 +85,8 @@ export const openssh = (name: string, sessions: number, program: 'sftp' | 'scp' 
     const { link, spec, seconds, source, stage } = task;
     const server = await stage.sshd();
     const folder = mkdtempSync(path.join(task.scratch, 'there-'));
-    const options = sshOptions(server, `Ciphers=${CIPHER}`);
+    const alive = [`ServerAliveInterval=${ALIVE_SECONDS}`, `ServerAliveCountMax=${ALIVE_MOST}`];
+    const options = sshOptions(server, `Ciphers=${CIPHER}`, ...alive);
     const to = `root@${link.b.address}`;
     const begun = performance.now();
     const clients = batches(task, sessions, folder).map((input) =>

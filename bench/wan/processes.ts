@@ -1,5 +1,6 @@
 /** Every process of a measurement: started here, bounded in time, and gone when the bench is, however it ends. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import type { Side } from './link.ts';
 
 const running = new Set<ChildProcess>();
@@ -11,8 +12,27 @@ export function onAnyExit(work: () => void): () => void {
   return () => undo.delete(work);
 }
 
+/** It and all that it started, which may have started others. */
+function family(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ');
+    return [pid, ...children.filter((one) => one.trim() !== '').flatMap((one) => family(Number(one)))];
+  } catch {
+    return [pid]; // ended while we looked, or a kernel that does not say
+  }
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself.
+  }
+}
+
+/** The families first: whoever lost its parent is not found by it. A link that is gone tells nobody that the other end is. */
 function clean(): void {
-  for (const child of running) child.kill('SIGKILL');
+  for (const pid of [...running].flatMap(({ pid: root }) => (root === undefined ? [] : family(root)))) kill(pid);
   for (const work of undo) work();
   undo.clear();
 }
