@@ -169,8 +169,10 @@ export class Lane {
     return over !== null && this.engine.wakeAt() === Infinity;
   }
 
-  get figuresDue(): number {
-    return this.engine.connection.ended === null ? this.figuresAt : Infinity;
+  /** When `report` may next have something to do that no datagram brings about. */
+  get reportDue(): number {
+    if (this.engine.connection.ended !== null) return Infinity;
+    return this.closing?.by ?? this.figuresAt;
   }
 
   private pauseWhenOut(): void {

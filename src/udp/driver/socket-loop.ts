@@ -87,10 +87,10 @@ export class SocketLoop {
     return peer;
   }
 
-  /** One turn: everything that is due goes out, then what comes until the next is due. */
-  async turn(wakeMost: number): Promise<void> {
+  /** One turn: everything that is due goes out, then what comes until the next is due; nobody reports before `reportFrom`. */
+  async turn(wakeMost: number, reportFrom: number): Promise<void> {
     const more = this.produceAll(SocketLoop.now());
-    const due = more ? 0 : Math.min(this.dueAt(), wakeMost);
+    const due = more ? 0 : Math.min(this.dueAt(reportFrom), wakeMost);
     const wait = Math.min(WAIT_MAX, Math.max(0, (due - SocketLoop.now()) / 1000));
     this.taken = 0;
     const waiting = this.socket.receive(wait, this.arrived, this.gather / 1000);
@@ -118,9 +118,10 @@ export class SocketLoop {
     for (const [id, lane] of this.lanes) if (lane.report(now)) this.lanes.delete(id);
   }
 
-  private dueAt(): number {
+  private dueAt(reportFrom: number): number {
     let due = Infinity;
-    for (const lane of this.lanes.values()) due = Math.min(due, lane.engine.wakeAt(), lane.figuresDue);
+    for (const lane of this.lanes.values())
+      due = Math.min(due, lane.engine.wakeAt(), Math.max(lane.reportDue, reportFrom));
     return due;
   }
 

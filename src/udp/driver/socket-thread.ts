@@ -74,7 +74,7 @@ async function serve({ port, posted, socket, cipher, tell }: ThreadParts): Promi
     hearAll();
     // What was ended goes out with this turn.
     if (state.stopping) loop.report(SocketLoop.now());
-    await loop.turn(Math.min(breathAt + BREATH_EVERY, state.leaveAt));
+    await loop.turn(Math.min(breathAt + BREATH_EVERY, state.leaveAt), reportAt);
     const now = SocketLoop.now();
     if (now >= reportAt) {
       loop.report(now);
