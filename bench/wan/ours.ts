@@ -14,9 +14,9 @@ import type { WaybillServer } from './waybill-server.ts';
 const CORE = path.join(import.meta.dirname, 'core-client.ts');
 const MiB = 2 ** 20;
 
-/** What may be on the way: the default of the command, and more where the link needs it. */
-export const windowBytes = (spec: LinkSpec): number =>
-  Math.min(256, Math.max(32, Math.ceil((2 * bdpBytes(spec)) / MiB))) * MiB;
+/** What the small client has on the way; the command knows by itself. */
+const windowBytes = (spec: LinkSpec): number =>
+  Math.min(256, Math.max(32, Math.ceil((5 * bdpBytes(spec)) / MiB))) * MiB;
 
 export interface Way {
   /** Instead of the command. */
@@ -27,9 +27,9 @@ export interface Way {
 
 type Words = (server: WaybillServer, task: Task, way: Way) => readonly string[];
 
-const optionsOf: Words = (server, { spec }, way) => [
+const optionsOf: Words = (server, _task, way) => [
   ...['--server', server.url, '--trust', server.certificate, '--token-file', server.token],
-  ...['--policy', way.policy, '--window', `${windowBytes(spec) / MiB}M`],
+  ...['--policy', way.policy],
   ...['--udp-only', '--json', ...(way.verbose ? ['--verbose'] : [])],
 ];
 

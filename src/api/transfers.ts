@@ -34,7 +34,10 @@ const window = z
   .min(2 ** 20)
   .max(256 * 2 ** 20)
   .default(32 * 2 ** 20)
-  .meta({ description: 'Bytes that may be on the way: twice rate x round trip for full speed.' });
+  .meta({
+    description:
+      'Bytes that may be on the way: five times rate x round trip for full speed where much is lost, twice where little is.',
+  });
 const pace = {
   window,
   roundTrip: z

@@ -11,8 +11,24 @@ export interface Pace {
   readonly policy: Policy;
   /** Bits per second. */
   readonly rate: number | null;
-  /** Bytes on the way. */
-  readonly window: number;
+  /** Bytes on the way; null: see `windowOf`. */
+  readonly window: number | null;
+}
+
+const MiB = 2 ** 20;
+const WINDOW_LEAST = 32 * MiB;
+/** Both ends hold so much memory; for more somebody has to ask. */
+const WINDOW_MOST = 128 * MiB;
+/** Bits per second that are reckoned with where no limit is named. */
+const RATE_MOST = 1e9;
+/** A byte that is lost twice holds what follows it for three of them, and its acknowledgement travels, too. */
+const ROUND_TRIPS = 5;
+
+/** `roundTrip`: milliseconds; null: not known. */
+export function windowOf({ window, rate }: Pace, roundTrip: number | null): number {
+  if (window !== null) return window;
+  const bytes = (Math.min(rate ?? RATE_MOST, RATE_MOST) / 8) * ((roundTrip ?? 0) / 1000) * ROUND_TRIPS;
+  return Math.min(WINDOW_MOST, Math.max(WINDOW_LEAST, Math.ceil(bytes / MiB) * MiB));
 }
 
 /** The control channel: the HTTPS API of one server, as one account. Rejects with WaybillError. */
@@ -60,7 +76,9 @@ export class FastLink {
     await this.socket.close(milliseconds);
   }
 
-  private async optionsOf(ticket: TransferTicket, { policy, rate, window }: Pace): Promise<StreamOptions> {
+  private async optionsOf(ticket: TransferTicket, pace: Pace): Promise<StreamOptions> {
+    const { policy, rate } = pace;
+    const { roundTrip } = this.control;
     return {
       side: 'client',
       secret: Buffer.from(ticket.secret, 'base64url'),
@@ -69,8 +87,8 @@ export class FastLink {
       peer: { address: await this.control.address(ticket.host), port: ticket.port },
       policy,
       rateLimit: rate === null ? null : rate / BITS_PER_BYTE_MICROSECOND,
-      rttGuess: this.control.roundTrip === null ? null : this.control.roundTrip * 1000,
-      window,
+      rttGuess: roundTrip === null ? null : roundTrip * 1000,
+      window: windowOf(pace, roundTrip),
     };
   }
 }

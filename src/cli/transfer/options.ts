@@ -26,7 +26,10 @@ export const TRANSFER_OPTIONS = {
     doc: 'Beside other traffic: take a share, give way (low), take more (high), or send at --limit whatever happens (fixed).',
     fallback: 'fair',
   },
-  window: { value: 'SIZE', doc: 'Bytes that may be on the way, 1M to 256M.', fallback: '32M' },
+  window: {
+    value: 'SIZE',
+    doc: 'Bytes that may be on the way, 1M to 256M. Without it five round trips at 1 Gb/s or --limit, 32M to 128M.',
+  },
   'udp-only': { doc: 'Fail where UDP does not get through.' },
   'https-only': { doc: 'Do without UDP: parallel HTTPS streams.' },
   'no-wait': { doc: 'End with exit code 10 when a transfer is held, instead of waiting for the approval.' },
@@ -68,8 +71,8 @@ export function parseRate(option: string, text: string): number {
 }
 
 export function paceOf({ policy, limit, window }: TransferInput): Pace {
-  const bytes = parseSize('--window', window ?? '32M');
-  if (bytes === null || bytes < 2 ** 20 || bytes > 2 ** 28)
+  const bytes = window === null ? null : parseSize('--window', window);
+  if (window !== null && (bytes === null || bytes < 2 ** 20 || bytes > 2 ** 28))
     throw new WaybillError('option-invalid', '--window takes 1M to 256M');
   const rate = limit === null ? null : parseRate('--limit', limit);
   if (policy === 'fixed' && rate === null)
