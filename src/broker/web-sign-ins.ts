@@ -22,6 +22,7 @@ import { marksOf } from '../policy/budgets/acquaintances.ts';
 import type { Seen } from '../policy/budgets/acquaintances.ts';
 import { administratorIdentity, administratorSignIn } from './administrator-sign-in.ts';
 import type { Connection, Connections, LiveSession, WebIdentity } from './connections.ts';
+import { RefusedTokens } from './refused-tokens.ts';
 import { clientName } from './web-client.ts';
 import type { WebAnswer, WebSessionAnswer } from './web-calls.ts';
 import { WebFlows } from './web-flows.ts';
@@ -76,6 +77,7 @@ const FILES: readonly Scope[] = ['files:list', 'files:read', 'files:write'];
 export class WebSignIns {
   private readonly parts: WebSignInsParts;
   private readonly flows: WebFlows<Flow>;
+  private readonly refused = new RefusedTokens();
 
   constructor(parts: WebSignInsParts) {
     this.parts = parts;
@@ -197,7 +199,7 @@ export class WebSignIns {
     const { tokens, signIn } = this.parts;
     this.requirePatience(connection);
     const verdict = tokens.judge(text, connection.address);
-    if (!verdict.good) throw this.refuseToken(connection, client, verdict.account, verdict.fault);
+    if (!verdict.good) throw this.refuseToken(connection, text, client, verdict.account, verdict.fault);
     const { token, account, scopes } = verdict;
     const proofs = [{ factor: 'token', id: token.id, description: `token ${JSON.stringify(token.label)}` }];
     const opening = { account, session: newId(), client, factors: ['token'], proofs };
@@ -208,7 +210,7 @@ export class WebSignIns {
     });
     // Also what became durable between that write and this line.
     if (!used || !tokens.judge(text, connection.address).good)
-      throw this.refuseToken(connection, client, account, 'changed-meanwhile');
+      throw this.refuseToken(connection, text, client, account, 'changed-meanwhile');
     const web = {
       scopes,
       factors: ['token'],
@@ -226,7 +228,7 @@ export class WebSignIns {
     const { administrators, signIn, connections, ledger, node } = this.parts;
     this.requirePatience(connection);
     const known = administrators.findByToken(text);
-    if (known === null) throw this.refuseToken(connection, client, null, 'token-unknown');
+    if (known === null) throw this.refuseToken(connection, text, client, null, 'token-unknown');
     const identity = administratorIdentity(known);
     const stands = (): boolean => administrators.findByToken(text)?.id === known.id;
     const good = await signIn.store.write(() => {
@@ -234,7 +236,7 @@ export class WebSignIns {
       return stands();
     });
     // Also what became durable between that write and this line.
-    if (!good || !stands()) throw this.refuseToken(connection, client, null, 'changed-meanwhile');
+    if (!good || !stands()) throw this.refuseToken(connection, text, client, null, 'changed-meanwhile');
     return this.account(connections.signIn(connection, identity));
   }
 
@@ -266,11 +268,17 @@ export class WebSignIns {
   }
 
   /** A refused token is told once for each connection and account: whoever holds it tries it on every request. */
-  private refuseToken(connection: Connection, client: string, account: Account | null, fault: string): WaybillError {
+  private refuseToken(
+    connection: Connection,
+    text: string,
+    client: string,
+    account: Account | null,
+    fault: string,
+  ): WaybillError {
     connection.refusals++;
     if (connection.refusals === 1 || account !== null)
       this.recordRefusal(connection, client, account, { factors: ['token'], tries: 1, reason: fault });
-    this.parts.penalize(connection.source);
+    if (this.refused.isGuess(connection.source, text, this.now())) this.parts.penalize(connection.source);
     return new WaybillError('sign-in-refused', 'the token is not one that signs in here and now');
   }
 
