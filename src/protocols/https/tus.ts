@@ -72,9 +72,12 @@ async function create(exchange: Exchange): Promise<void> {
   if (withBody) checkType(exchange);
   const checksum = checksumOf(exchange.header('upload-checksum'));
   await writingAlone(exchange.member, path, async () => {
-    const base = await versionAt(exchange, path);
+    const there = await statOrNull(exchange, path);
     const file = await exchange.files.openUpload(path, { create: true, exclusive: false, truncate: true });
-    const address = { upload: file.version ?? '', length, base, path };
+    const upload = file.version ?? '';
+    // Behind an upload of his own he does not see what stands there.
+    const base = there?.partial === true ? upload : (there?.version ?? null);
+    const address = { upload, length, base, path };
     const offset = await receive(exchange, file, address, withBody && length > 0 ? checksum : false);
     exchange.sendEmpty(201, {
       Location: `${PLACE}/${formatAddress(address)}`,
@@ -188,7 +191,7 @@ async function progressOf(
   const { upload, length, base, path } = address;
   const there = await statOrNull(exchange, path);
   if (there?.partial === true && there.version === upload) return { offset: there.size, touched: there.mtime };
-  // One that was taken up knows no version from before: it is not complete for all that could be said.
+  // One that was taken up, or began behind another, knows no version from before: it is not complete for all that could be said.
   const other = there?.partial === false && there.version !== undefined && there.version !== base && base !== upload;
   if (other && there.size === length) return { offset: length, touched: null };
   throw gone();
@@ -263,11 +266,6 @@ function checkLength(more: number, at: number, length: number): void {
 function checkType(exchange: Exchange): void {
   if (exchange.header('content-type')?.toLowerCase() !== STREAM)
     throw new StatusError(415, new WaybillError('request-invalid', `the body is not ${STREAM}`));
-}
-
-async function versionAt(exchange: Exchange, path: string): Promise<string | null> {
-  const there = await statOrNull(exchange, path);
-  return there?.partial === false ? (there.version ?? null) : null;
 }
 
 async function statOrNull(exchange: Exchange, path: string): Promise<Attributes | null> {

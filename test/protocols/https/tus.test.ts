@@ -185,6 +185,17 @@ suite('resumable uploads (tus)', () => {
     assert.equal((await patch(two.headers.location, 0, Buffer.alloc(100))).status, 204);
   });
 
+  test('what stood there before two uploads that came to nothing is neither of them', async () => {
+    const old = randomBytes(9);
+    await create('/in/stood', old.length, { body: old, headers: { 'content-type': STREAM } });
+    const [first, second] = [await create('/in/stood', 9), await create('/in/stood', 9)];
+    for (const { headers } of [second, first]) {
+      assert.ok([204, 404].includes((await tus('DELETE', headers.location ?? '')).status));
+      assert.equal((await tus('HEAD', headers.location ?? '')).status, 404);
+    }
+    assert.ok((await contentOf('/in/stood')).equals(old));
+  });
+
   test('an address is good only for the account that began it', async () => {
     const other = await scene.person();
     const { headers } = await create('/in/mine', 10);
