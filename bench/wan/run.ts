@@ -35,6 +35,8 @@ const { values: options } = parseArgs({
     emulator: { type: 'string' },
     state: { type: 'string' },
     write: { type: 'boolean', default: false },
+    /** What else is to be known of a measurement: a paragraph of the report. */
+    note: { type: 'string' },
     /** Where it is written, instead of bench/. */
     out: { type: 'string' },
     /** A small client over the core instead of the command. */
@@ -81,7 +83,8 @@ function wantedNames(): string[] | null {
   return names;
 }
 
-const wanted: Wanted = { rows: wantedRows(), who: wantedNames(), runs: number('runs') };
+const runs = options.runs === '0' ? 0 : number('runs');
+const wanted: Wanted = { rows: wantedRows(), who: wantedNames(), runs };
 const measured = load(options.state, `${options.core ? 'the core, ' : ''}policy ${options.policy}`);
 const commit = execFileSync('git', ['-C', import.meta.dirname, 'rev-parse', '--short', 'HEAD'], {
   encoding: 'utf8',
@@ -97,6 +100,7 @@ function head(picture: boolean): string[] {
     `Machine: ${machine}; ${kernel}; Node ${process.version}. ${about(measured)}`,
     `Links: ${made}. Command: \`npm run bench -- wan\`; medians (least-most). What the columns mean and what is timed: [README.md](README.md).`,
     '',
+    ...(options.note === undefined ? [] : [options.note, '']),
     ...(picture ? ['![Share of what each link can carry](WAN.svg)', ''] : []),
   ];
 }
