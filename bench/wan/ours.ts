@@ -109,10 +109,14 @@ async function timed(server: WaybillServer, task: Task, way: Way, begin: () => S
   }
 }
 
-export const put = (name: string, way: Way): Contender => ({
-  name,
+const wholeFile: Pick<Contender, 'finishes' | 'expects'> = {
   finishes: true,
   expects: ({ fileSeconds, rtt }) => fileSeconds * 1.08 + rtt / 100 + 1,
+};
+
+export const put = (name: string, way: Way): Contender => ({
+  ...wholeFile,
+  name,
   async prepare({ stage }) {
     await stage.waybill();
   },
@@ -123,9 +127,8 @@ export const put = (name: string, way: Way): Contender => ({
 });
 
 export const get = (name: string, way: Way): Contender => ({
+  ...wholeFile,
   name,
-  finishes: true,
-  expects: ({ fileSeconds, rtt }) => fileSeconds * 1.08 + rtt / 100 + 1,
   async prepare({ stage }) {
     await stage.library();
   },

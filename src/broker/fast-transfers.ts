@@ -186,9 +186,13 @@ export class FastTransfers {
     return { ...keys, host, port: this.port };
   }
 
+  private get open(): Transfer[] {
+    return [...this.transfers.values()].filter((one) => !isOver(one));
+  }
+
   /** Half of what is left at the most: the next one shall have some too. */
   private windowOf(account: string, asked: number): number {
-    const open = [...this.transfers.values()].filter((one) => !isOver(one));
+    const { open } = this;
     const sum = (some: readonly Transfer[]): number => some.reduce((bytes, { window }) => bytes + window, 0);
     const own = OWN_WINDOWS - sum(open.filter((one) => one.account === account));
     const left = Math.min(own, ALL_WINDOWS - sum(open));
@@ -196,7 +200,7 @@ export class FastTransfers {
   }
 
   private requireRoom(account: string): void {
-    const open = [...this.transfers.values()].filter(({ endedAt }) => endedAt === null);
+    const { open } = this;
     const own = open.filter((one) => one.account === account);
     if (own.length >= OPEN_MAX || open.length >= ALL_MAX)
       throw new WaybillError('too-many-handles', 'too many fast transfers are open; wait for one to end');

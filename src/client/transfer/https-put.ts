@@ -40,11 +40,9 @@ export class HttpsPut {
     const place = await this.place(file);
     if (place === null) return;
     from(place.at);
-    const { failed, under, stop } = {
-      failed: [] as unknown[],
-      under: [] as Promise<void>[],
-      stop: new AbortController(),
-    };
+    const failed: unknown[] = [];
+    const under: Promise<void>[] = [];
+    const stop = new AbortController();
     const handle = await openSource(file.local);
     try {
       let before: Promise<void> = Promise.resolve();
