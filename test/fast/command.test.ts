@@ -91,7 +91,8 @@ suite('waybill put, get and sync', () => {
 
   test('a download killed in the middle goes on, what was damaged meanwhile is fetched again', async () => {
     const words = ['get', `${there}/large`, at('copy')];
-    const first = runClient(scene, [...words, '--limit', '120M']);
+    // Slow enough that it says how far it is between there and its end.
+    const first = runClient(scene, [...words, '--limit', '60M']);
     await first.until(isThrough(28 * MiB));
     first.child.kill('SIGKILL');
     await first.ended;

@@ -15,6 +15,7 @@ import {
   FEEDBACK_RANGES_MAX,
   FEEDBACK_UNIT_US,
   INITIAL_LIMIT,
+  CHALLENGE_LENGTH,
   OVERHEAD,
   RANGE_LENGTH,
   U48_MAX,
@@ -43,6 +44,10 @@ export interface ReceiverOptions {
 
 const PACKET_RANGES_MAX = 32_768;
 const HELLO_EVERY = 250_000;
+/** Nothing comes for so long: twice as long each time. */
+const STALL_FIRST = 1_000_000;
+/** Room for a challenge, and one more, to an address that is not proven. */
+const STALL_BYTES = 2 * (OVERHEAD + CHALLENGE_LENGTH);
 const SILENCE_LIMIT = 60_000_000;
 const FIRST_EXPONENT = 2;
 /** A limit that rose by this share of the window is worth a datagram of its own. */
@@ -79,6 +84,8 @@ export class TransferReceiver {
   private sweepIndex = 0;
   private nextHelloAt = -Infinity;
   private hellos = 0;
+  /** Keepalives since something came. */
+  private stalls = 0;
   private pausedNow: Paused | null = null;
   private pausedFrom = 0;
   private startedAt = Infinity;
@@ -132,7 +139,10 @@ export class TransferReceiver {
     if (this.isDone) return;
     this.startedAt = Math.min(this.startedAt, now);
     const kind = this.connection.accept(datagram, length, now, path);
-    if (kind !== 0) this.path.onArrived(packetNumberOf(datagram));
+    if (kind !== 0) {
+      this.stalls = 0;
+      this.path.onArrived(packetNumberOf(datagram));
+    }
     if (kind !== KIND.data && kind !== KIND.probe && kind !== KIND.paused) return;
     if (isMarked) this.marked++;
     if (kind === KIND.data && !this.takeData(datagram, length, now)) return;
@@ -285,12 +295,16 @@ export class TransferReceiver {
     if (now < this.helloAt()) return 0;
     const isFirst = this.connection.lastReceivedAt === -Infinity;
     this.nextHelloAt = now + HELLO_EVERY * 2 ** Math.min(this.hellos++, 4);
-    return this.connection.produceKeepalive(into, now, isFirst ? DATAGRAM_BASE : OVERHEAD);
+    this.stalls++;
+    return this.connection.produceKeepalive(into, now, isFirst ? DATAGRAM_BASE : STALL_BYTES);
   }
 
   private helloAt(): number {
     if (this.connection.lastReceivedAt === -Infinity) return this.nextHelloAt;
-    return this.connection.lastSentAt + KEEPALIVE_EVERY;
+    const { lastSentAt, lastReceivedAt } = this.connection;
+    // A NAT may have forgotten us: the sender sends to where we were, until it hears us from where we are.
+    const quiet = Math.min(KEEPALIVE_EVERY, STALL_FIRST * 2 ** Math.min(this.stalls, 4));
+    return Math.max(this.nextHelloAt, Math.max(lastSentAt, lastReceivedAt) + quiet);
   }
 
   private silenceAt(): number {

@@ -5,7 +5,7 @@ import { emptyFeedbackFields, writeFeedback } from '../../../src/udp/wire/feedba
 import { DATA_AT, writeData } from '../../../src/udp/wire/data.ts';
 import { FLAG_END, KIND, packetNumberOf, writeHeader } from '../../../src/udp/wire/header.ts';
 import { NumberRanges } from '../../../src/udp/wire/number-ranges.ts';
-import { HEADER_LENGTH, INITIAL_LIMIT } from '../../../src/udp/wire/sizes.ts';
+import { CHALLENGE_LENGTH, HEADER_LENGTH, INITIAL_LIMIT, OVERHEAD } from '../../../src/udp/wire/sizes.ts';
 import { Pair } from './pair.ts';
 
 function kindOf(datagram: Buffer): number {
@@ -121,6 +121,23 @@ describe('silence', () => {
     }
     assert.equal(pair.receiver.connection.ended?.reason, 'silence');
     assert.ok(bytes < 5000, `${bytes} bytes`);
+  });
+
+  it('makes a receiver show itself within seconds: its address may be another one, and nobody would find it', () => {
+    const pair = new Pair({ server: 'sender' });
+    pair.give('sender', pair.say('receiver'));
+    pair.give('receiver', pair.say('sender'));
+    // Its feedback is out.
+    pair.now += 500_000;
+    pair.say('receiver');
+    const since = pair.now;
+    let said: readonly Buffer[] = [];
+    while (said.length === 0 && pair.now < since + 5_000_000) {
+      pair.now += 100_000;
+      // As long as a challenge that may come back there, twice: what is shorter is one of its own.
+      said = pair.say('receiver').filter(({ length }) => length >= 2 * (OVERHEAD + CHALLENGE_LENGTH));
+    }
+    assert.ok(pair.now <= since + 2_000_000, `${pair.now - since} us`);
   });
 });
 
