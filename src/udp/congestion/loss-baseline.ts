@@ -9,6 +9,8 @@ const BLOCK_PACKETS = 400;
 const BLOCK_RUNS = 10;
 const BLOCK_PACKETS_MAX = 4000;
 const BURST_MAX = 64;
+/** A tenth of heavy loss would be half of what the policies allow above the baseline. */
+const BELOW_SMOOTHED_MAX = 0.004;
 const UNKNOWN = 0.1;
 /** No quiet block in so many rounds: then the queue is never empty, and loss is what it usually is. */
 const UNKNOWN_ROUNDS = 20;
@@ -63,7 +65,8 @@ export class LossBaseline {
     const run = this.blockRuns === 0 ? 1 : this.blockLost / this.blockRuns;
     this.burst += (Math.max(1, variation(run)) - this.burst) * share;
     // Not the very least: of many blocks of equal loss the least is always too low.
-    this.thisCycle = Math.min(this.thisCycle, Math.max(rate, this.smoothed * 0.9));
+    const floor = this.smoothed - Math.min(this.smoothed * 0.1, BELOW_SMOOTHED_MAX);
+    this.thisCycle = Math.min(this.thisCycle, Math.max(rate, floor));
     this.blockLost = 0;
     this.blockPackets = 0;
     this.blockRuns = 0;

@@ -31,6 +31,13 @@ describe('the loss baseline', () => {
     assert.equal(learn(0.4, 40).value, BASELINE_MAX);
   });
 
+  it('is near heavy loss too: a point below it would be half of what is allowed above', () => {
+    const values = Array.from({ length: 20 }, (_, seed) => learn(0.1, 60, undefined, seed + 1).value);
+    assert.ok(Math.min(...values) > 0.085 && Math.max(...values) < 0.105, values.join(' '));
+    // Nine tenths of the mean as the only floor gave 0.087.
+    assert.ok(values.reduce((sum, value) => sum + value, 0) / values.length > 0.09, values.join(' '));
+  });
+
   it('takes the lesser of two cycles: loss that goes away is not the link', () => {
     const baseline = learn(0.01, 20);
     for (let round = 0; round < 10; round++) baseline.addQuietRound(120, 1000, 120);
