@@ -81,8 +81,8 @@ const FIRST_EXPONENT = 2;
 /** Twice as often as the shortest interval that can be asked for, and as many at once as a stalled way back lets go. */
 const HEARING_EVERY = 125;
 const HEARINGS_MOST = 64;
-/** If none of so many packets before it has arrived, a packet has overtaken. */
-const PREDECESSORS = 3;
+/** If most of so many packets before it have not arrived, a packet has overtaken; one of them may have done so too. */
+const PREDECESSORS = 8;
 
 export class TransferSender {
   readonly connection: Connection;
@@ -244,13 +244,14 @@ export class TransferSender {
   private hasOvertaken(packetNumber: number): boolean {
     const { fields, log } = this;
     let checked = 0;
+    let missing = 0;
     for (let before = packetNumber - 1; before >= log.base && checked < PREDECESSORS; before--) {
       const state = log.state[log.slot(before)];
       if (state === PACKET.skipped) continue;
-      if (state !== PACKET.flying || this.isIn(fields, before)) return false;
       checked++;
+      if (state === PACKET.flying && !this.isIn(fields, before)) missing++;
     }
-    return checked === PREDECESSORS;
+    return missing > 1 && missing * 2 > checked;
   }
 
   private isIn(fields: FeedbackFields, packetNumber: number): boolean {

@@ -32,6 +32,14 @@ describe('a link with something wrong', () => {
   }
 });
 
+it('packets that overtake do not say how long the path is', () => {
+  for (const seed of [1, 2, 3, 5]) {
+    const link = { mbit: 25, rtt: 100 * MS, reorder: 0.02, seed };
+    const { least } = measure({ link, seconds: 10 }).transfer.sender.roundTrip;
+    assert.ok(least > 95 * MS, `${(least / MS).toFixed(0)} ms with seed ${seed}`);
+  }
+});
+
 describe('beside others', () => {
   const cubicBeside = (bdps: number, other: (bottleneck: Bottleneck) => unknown): number => {
     const bottleneck = new Bottleneck({ mbit: 25, rtt: 40 * MS, bdps, seed: 3 });
