@@ -10,12 +10,12 @@ import { FLAG_FEEDBACK_MASK, flagsOf, KIND, packetNumberOf } from '../wire/heade
 import type { Kind } from '../wire/header.ts';
 import { NumberRanges } from '../wire/number-ranges.ts';
 import {
+  CHALLENGE_LENGTH,
   DATAGRAM_BASE,
   FEEDBACK_PREFIX,
   FEEDBACK_RANGES_MAX,
   FEEDBACK_UNIT_US,
   INITIAL_LIMIT,
-  CHALLENGE_LENGTH,
   OVERHEAD,
   RANGE_LENGTH,
   U48_MAX,
