@@ -1,10 +1,13 @@
 /** Fast transfers against a real server: what arrives, what is recorded, what is refused. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { after, before, suite, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { FastLink } from '../../src/client/fast-link.ts';
 import type { Pace } from '../../src/client/fast-link.ts';
 import { receivePieces, sendPieces } from '../../src/client/pieces.ts';
+import { childrenOf } from '../broker/server.ts';
 import { openFastScene } from './scene.ts';
 import type { FastScene } from './scene.ts';
 
@@ -40,6 +43,7 @@ suite('fast transfers', () => {
   const get = async (
     files: Record<string, number>,
     start = 0,
+    pace = PACE,
   ): Promise<{ got: Map<number, Buffer[]>; whole: boolean; reason: string }> => {
     const items = Object.entries(files).map(([name, size]) => ({
       path: `${root}/${name}`,
@@ -47,8 +51,8 @@ suite('fast transfers', () => {
       size,
       start,
     }));
-    const ticket = await scene.control.beginDownload(items, PACE);
-    const stream = await link.receive(ticket, PACE, {});
+    const ticket = await scene.control.beginDownload(items, pace);
+    const stream = await link.receive(ticket, pace, {});
     const got = new Map<number, Buffer[]>();
     const whole = await receivePieces(stream, items, {
       write: ({ item }, _at, bytes) => {
@@ -190,7 +194,7 @@ suite('fast transfers', () => {
       assert.deepEqual([...told].sort(), ['forged', 'twice']);
       // After its end, too.
       const late = await link.receive(mine, pace, figures('twice'));
-      await new Promise((resolve) => setTimeout(resolve, 600));
+      await setTimeout(600);
       late.end('cancelled', '');
       forged.end('cancelled', '');
       assert.deepEqual(heard, { forged: 0, twice: 0 });
@@ -198,6 +202,23 @@ suite('fast transfers', () => {
       await Promise.all([other.close(100), third.close(100)]);
       await scene.control.end(foreign.transfer).catch(() => undefined);
     }
+  });
+
+  test('the front gives the memory of transfers back that are over', async () => {
+    const isFast = (pid: number): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('fast-main.ts');
+    const front = childrenOf(scene.server.child.pid ?? 0).find(isFast);
+    const resident = (): number =>
+      Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${front}/status`, 'utf8'))?.[1] ?? NaN) * 1024;
+    const many = async (times: number): Promise<void> => {
+      for (let time = 0; time < times; time++)
+        assert.ok((await get({ large: large.length }, 0, { ...PACE, window: 48 * MiB })).whole);
+    };
+    await many(2);
+    const before = resident();
+    await many(12);
+    const most = before + 4 * large.length;
+    for (let waited = 0; waited < 100 && resident() > most; waited++) await setTimeout(100);
+    assert.ok(resident() <= most, `${Math.round(before / MiB)} MiB before, ${Math.round(resident() / MiB)} after`);
   });
 
   test('other accounts, and whoever has no right, find nothing', async () => {

@@ -4,10 +4,12 @@
  * below what the receiver has; a receiver's is written by the socket, and free again below `taken`.
  */
 export class BlockRing {
+  readonly memory: SharedArrayBuffer;
   readonly size: number;
   private readonly bytes: Buffer;
 
   constructor(memory: SharedArrayBuffer) {
+    this.memory = memory;
     this.size = memory.byteLength;
     this.bytes = Buffer.from(memory);
   }

@@ -6,6 +6,7 @@ import { writeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { Paused, CloseReason } from '../wire/control.ts';
 import { BlockRing } from './block-ring.ts';
+import { RingMemory } from './ring-memory.ts';
 import type {
   FromSocket,
   OpenStream,
@@ -39,6 +40,7 @@ export class FastSocket {
   private readonly posted: Int32Array;
   private readonly wakeDescriptor: number | null;
   private readonly streams = new Map<number, FastStream>();
+  private readonly memory = new RingMemory();
   private made = 0;
   /** The thread has ended: resolves, or rejects with what ended it. */
   readonly closed: Promise<void>;
@@ -68,8 +70,7 @@ export class FastSocket {
     this.wakeDescriptor = wakeDescriptor;
     this.description = { address, port, backend, abilities, cipher, without };
     worker.on('message', (message: FromSocket) => {
-      if ('stream' in message) this.streams.get(message.stream)?.hear(message);
-      if (message.kind === 'ended') this.streams.delete(message.stream);
+      if ('stream' in message) this.hear(message);
     });
     this.closed = new Promise((resolve, reject) => {
       worker.once('error', (error: Error) => {
@@ -82,6 +83,15 @@ export class FastSocket {
       });
     });
     this.closed.catch(() => undefined);
+  }
+
+  private hear(message: FromSocket & { readonly stream: number }): void {
+    const stream = this.streams.get(message.stream);
+    if (stream === undefined) return;
+    stream.hear(message);
+    if (message.kind !== 'ended') return;
+    this.streams.delete(message.stream);
+    this.memory.letGo(stream.memory);
   }
 
   send(options: StreamOptions, listener: StreamListener = {}): SendingStream {
@@ -154,6 +164,10 @@ abstract class FastStream {
     this.ended = new Promise((resolve) => {
       this.resolveEnded = resolve;
     });
+  }
+
+  get memory(): SharedArrayBuffer {
+    return this.parts.ring.memory;
   }
 
   /** How it ended; null while it goes on. */

@@ -92,6 +92,10 @@ export class Lane {
     return makeController(policy, { mss: DATAGRAM_ETHERNET, random: this.random, now, ...guess, ...target });
   }
 
+  get memory(): SharedArrayBuffer {
+    return this.ring.memory;
+  }
+
   // --- StreamSource
 
   get readableBelow(): number {

@@ -5,6 +5,7 @@
 import type { Arrived, DatagramSocket, Peer } from '../socket/datagram-socket.ts';
 import { CONNECTION_ID_LENGTH, DATAGRAM_MAX, HEADER_LENGTH } from '../wire/sizes.ts';
 import type { Lane } from './lane.ts';
+import { RingMemory } from './ring-memory.ts';
 
 /** With room behind a full run, for the datagram that turns out not to belong to it. */
 const SLAB_BYTES = 65_536 + 2 * DATAGRAM_MAX;
@@ -25,6 +26,7 @@ const CONNECTION_ID_AT = HEADER_LENGTH - CONNECTION_ID_LENGTH;
 export class SocketLoop {
   private readonly socket: DatagramSocket;
   private readonly lanes = new Map<string, Lane>();
+  private readonly memory = new RingMemory();
   private readonly slab: Buffer;
   /** Paths are numbers to the engine: one for each peer that is remembered. */
   private readonly paths = new WeakMap<Peer, number>();
@@ -115,7 +117,11 @@ export class SocketLoop {
 
   /** Tells every user what is due, and forgets streams that are over. */
   report(now: number): void {
-    for (const [id, lane] of this.lanes) if (lane.report(now)) this.lanes.delete(id);
+    for (const [id, lane] of this.lanes) {
+      if (!lane.report(now)) continue;
+      this.lanes.delete(id);
+      this.memory.letGo(lane.memory);
+    }
   }
 
   private dueAt(reportFrom: number): number {
